@@ -1,0 +1,83 @@
+"""Run batches: submit a million things in one call, see every one, retry only what failed.
+
+Importing stook is cheap: a name below is loaded from its room when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stook.client.batch import AsyncBatch, Batch
+    from stook.core.errors import StookError
+    from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy
+    from stook.wiring.app import App
+    from stook.worker.words import (
+        BatchContext,
+        BatchError,
+        Broadcast,
+        Context,
+        Event,
+        Fail,
+        NonRetryable,
+        Ok,
+        RetryAfter,
+        SyncContext,
+    )
+
+__all__ = [
+    "App",
+    "AsyncBatch",
+    "Batch",
+    "BatchConfig",
+    "BatchContext",
+    "BatchError",
+    "Broadcast",
+    "Context",
+    "Event",
+    "Fail",
+    "FailurePolicy",
+    "NonRetryable",
+    "Ok",
+    "RetryAfter",
+    "RetryPolicy",
+    "StookError",
+    "SyncContext",
+    "__version__",
+]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "App": "stook.wiring.app",
+    "AsyncBatch": "stook.client.batch",
+    "Batch": "stook.client.batch",
+    "BatchConfig": "stook.core.policy",
+    "BatchContext": "stook.worker.words",
+    "BatchError": "stook.worker.words",
+    "Broadcast": "stook.worker.words",
+    "Context": "stook.worker.words",
+    "Event": "stook.worker.words",
+    "Fail": "stook.worker.words",
+    "FailurePolicy": "stook.core.policy",
+    "NonRetryable": "stook.worker.words",
+    "Ok": "stook.worker.words",
+    "RetryAfter": "stook.worker.words",
+    "RetryPolicy": "stook.core.policy",
+    "StookError": "stook.core.errors",
+    "SyncContext": "stook.worker.words",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'stook' has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value  # the next look-up does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,68 @@
+"""Chunks: consecutive items of a batch in one row, byte-exact, with a table of where each begins."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MAX_BYTES", "MAX_ITEMS", "Chunk", "item_at", "make_chunk", "slice_of", "starts_of"]
+
+MAX_ITEMS: Final = 512
+MAX_BYTES: Final = 256 * 1024
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """`payloads` is a JSON array of the items; `starts` holds count + 1 places in it: item i lies from starts[i] to
+    starts[i + 1] - 1. `blobs` are offsets whose item is a reference into the blob store. `first` is given on append.
+    """
+
+    count: int
+    payloads: bytes
+    starts: bytes
+    keys: list[str] | None = None
+    blobs: bytes | None = None
+    dedupe: list[str | None] | None = None
+
+
+def make_chunk(
+    items: Sequence[bytes],
+    *,
+    keys: list[str] | None = None,
+    blobs: bytes | None = None,
+    dedupe: list[str | None] | None = None,
+) -> Chunk:
+    at, starts = 1, array("I", bytes(4 * (len(items) + 1)))
+    for number, item in enumerate(items):
+        starts[number] = at
+        at += len(item) + 1
+    starts[-1] = at
+    if sys.byteorder == "big":
+        starts.byteswap()
+    return Chunk(len(items), b"[" + b",".join(items) + b"]", starts.tobytes(), keys, blobs, dedupe)
+
+
+def starts_of(raw: bytes) -> Sequence[int]:
+    starts = array("I", raw)
+    if sys.byteorder == "big":
+        starts.byteswap()
+    return starts
+
+
+def item_at(payloads: bytes, starts: Sequence[int], offset: int) -> bytes:
+    return payloads[starts[offset] : starts[offset + 1] - 1]
+
+
+def slice_of(payloads: bytes, starts: bytes, offsets: Sequence[int]) -> bytes:
+    """A JSON array of the items at `offsets`, byte for byte."""
+    if len(offsets) * 4 + 4 == len(starts):
+        return payloads
+    places = starts_of(starts)
+    if isinstance(offsets, range):
+        return b"[" + payloads[places[offsets[0]] : places[offsets[-1] + 1] - 1] + b"]"
+    return b"[" + b",".join([item_at(payloads, places, one) for one in offsets]) + b"]"

@@ -1,0 +1,77 @@
+"""What becomes of an attempt that did not succeed: (outcome, policy, now, draw) → decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from stook.core.policy import RetryPolicy
+
+__all__ = ["Decision", "Fails", "Quarantine", "Requeue", "RetryAt", "after_failure", "after_loss", "backoff"]
+
+SECOND: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    due_at: int
+    """Microseconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fails:
+    """For good, until somebody retries it by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Back to the queue as it was; only the count of losses moved."""
+
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """It took its worker down too often, running alone."""
+
+    losses: int
+
+
+Decision = RetryAt | Fails
+
+
+def backoff(policy: RetryPolicy, attempt: int, draw: float) -> float:
+    """Seconds to wait after failed attempt number `attempt` (from 1). `draw` is uniform in [0, 1)."""
+    match policy.backoff:
+        case "schedule":
+            delay = policy.delays[min(attempt, len(policy.delays)) - 1]
+        case "exponential":
+            delay = min(policy.max_delay, policy.base * policy.factor ** min(attempt - 1, 64))
+        case "fixed":
+            delay = policy.base
+    return max(0.0, delay * (1 + policy.jitter * (2 * draw - 1)))
+
+
+def after_failure(
+    *,
+    policy: RetryPolicy,
+    max_attempts: int,
+    attempt: int,
+    retryable: bool,
+    retry_after: float | None,
+    now: int,
+    draw: float,
+) -> Decision:
+    """`attempt` counts from 1 within the current round; a retry by hand begins a new round."""
+    if not retryable or attempt >= max_attempts:
+        return Fails()
+    delay = backoff(policy, attempt, draw) if retry_after is None else retry_after
+    return RetryAt(now + round(delay * SECOND))
+
+
+def after_loss(*, alone: bool, losses: int, max_losses: int) -> Requeue | Quarantine:
+    """`alone`: nothing else was in the worker's hands, so it alone can have killed it; only then a loss is its own."""
+    if not alone:
+        return Requeue(losses)
+    return Quarantine(losses + 1) if losses + 1 >= max_losses else Requeue(losses + 1)

@@ -1,0 +1,1 @@
+select token, first, lo, hi, picks from lease where batch_id = $1;

@@ -1,0 +1,1 @@
+delete from segment where id = any($1::bigint[]);

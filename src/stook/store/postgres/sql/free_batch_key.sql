@@ -1,0 +1,1 @@
+update batch set key = null where id = $1;

@@ -1,0 +1,6 @@
+insert into chunk (
+    batch_id, first, count, starts, keys, blobs, payloads
+)
+select * from unnest(
+    $1::bytea[], $2::integer[], $3::integer[], $4::bytea[], $5::text[], $6::bytea[], $7::bytea[]
+);

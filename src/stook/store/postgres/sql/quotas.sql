@@ -1,0 +1,1 @@
+select scope, project, name, max_concurrency, paused from quota;

@@ -1,0 +1,3 @@
+select c.batch_id, c.first, c.starts, c.blobs, c.payloads, s.states
+from unnest($1::bytea[], $2::integer[]) as k (batch_id, first)
+join chunk c using (batch_id, first) join state s using (batch_id, first);

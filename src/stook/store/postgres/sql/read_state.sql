@@ -1,0 +1,2 @@
+select s.batch_id, s.first, s.states
+from state s join unnest($1::bytea[], $2::integer[]) as k (batch_id, first) using (batch_id, first);

@@ -1,0 +1,1 @@
+select id, stop from batch where id = any($1::bytea[]);

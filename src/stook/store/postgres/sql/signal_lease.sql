@@ -1,0 +1,1 @@
+update lease set signal = 1 where token = any($1::bigint[]);

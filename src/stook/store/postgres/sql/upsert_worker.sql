@@ -1,0 +1,7 @@
+insert into worker (
+    id, host, process, tasks, started_at, seen_at
+)
+select * from unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]
+)
+on conflict (id) do update set seen_at = excluded.seen_at, tasks = excluded.tasks;

@@ -1,0 +1,1 @@
+select project, queue, task, sum(live)::bigint from lease group by project, queue, task;

@@ -1,0 +1,81 @@
+"""Cancelling single executions of a batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stook.core.picks import as_range
+from stook.core.states import TERMINAL, State
+from stook.store.script.batch_row import lock_batch, save_batches
+from stook.store.script.close import close_if_done
+from stook.store.script.dedupe import free_keys
+from stook.store.script.flush import Flush
+from stook.store.script.segment_row import SegmentStatus, offsets_of
+from stook.store.statement import Each, Many, Notify, Now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stook.store.statement import Row, Script
+
+__all__ = ["CancelledItems", "cancel_items"]
+
+
+class CancelledItems(msgspec.Struct):
+    """`ended` are cancelled now; `asked` run and are being stopped; `passed` had ended or never existed."""
+
+    ended: list[int] = msgspec.field(default_factory=list)
+    asked: list[int] = msgspec.field(default_factory=list)
+    passed: list[int] = msgspec.field(default_factory=list)
+
+
+def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledItems]:
+    """Waiting ones end at once; their segments go on spanning them, claims pass them over. Running ones are flagged:
+    whatever their handler says, they end cancelled."""
+    batch = yield from lock_batch(batch_id)
+    now: int = yield Now()
+    answer = CancelledItems()
+    found: list[Row] = yield Each("find_chunk", [(batch.id, index) for index in sorted(set(indexes))])
+    chunk_of = {index: first for index, first, count in found if index < first + count}
+    answer.passed.extend(sorted(set(indexes) - set(chunk_of)))
+    keys = [(batch.id, first) for first in sorted(set(chunk_of.values()))]
+    segments: list[Row] = yield Each("lock_chunk_segments", keys)
+    leases: list[Row] = yield Each("lock_chunk_leases", keys)
+    rows: list[Row] = yield Each("lock_state", keys)
+    flush = Flush(batch, now)
+    states = {first: flush.chunk_states(first, content) for _, first, content in rows}
+    token_of = {(first, offset): token for token, first, lo, hi, picks in leases for offset in as_range(lo, hi, picks)}
+    scheduled = {
+        (first, offset)
+        for first, pos, stop, picks, status in segments
+        if status == SegmentStatus.scheduled
+        for offset in offsets_of(pos, stop, picks)
+    }
+    signalled = set()
+    for index, first in sorted(chunk_of.items()):
+        offset, content = index - first, states[first]
+        if State(content[offset]) in TERMINAL:
+            answer.passed.append(index)
+        elif (first, offset) in token_of:
+            content[offset] = State.cancelling
+            signalled.add((token_of[first, offset],))
+            answer.asked.append(index)
+        else:
+            batch.scheduled -= (first, offset) in scheduled
+            batch.suspended -= content[offset] == State.suspended
+            content[offset] = State.cancelled
+            flush.outcome(first, [offset], State.cancelled, round_=batch.round, attempt=0)
+            answer.ended.append(index)
+    if answer.ended or answer.asked:
+        yield Many("update_state", flush.state_rows())
+    if flush.outcomes:
+        yield Many("insert_outcome", flush.outcomes)
+        yield from free_keys(batch, flush.ended)
+    if signalled:
+        yield Many("signal_lease", sorted(signalled))
+    yield from close_if_done(batch, now)
+    yield from save_batches([batch])
+    yield Notify((f"batch:{batch.id.hex()}", "signal"))
+    return answer

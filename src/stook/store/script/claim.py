@@ -1,0 +1,254 @@
+"""A worker takes work: segments' cursors move, leases are written.
+
+Only segments are locked, and those another claim holds are skipped: a claim never waits for a settlement or an
+operator. Limits are guarded by locks that only claims take.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stook.core.chunk import slice_of
+from stook.core.limits import Head, Room, Share, ramp_limit, share
+from stook.core.picks import pack, unpack
+from stook.core.states import State
+from stook.store.script.batch_row import decode_policy
+from stook.store.script.group import group_items
+from stook.store.script.segment_row import SegmentStatus, offsets_of
+from stook.store.statement import All, Each, Guard, Many, Now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stook.core.policy import TaskPolicy
+    from stook.store.statement import Row, Script
+
+__all__ = ["Ask", "Given", "Leased", "claim"]
+
+HEADS = 24
+"""Segments looked at per task and project: more than a claim takes, so that a few at their limit hide nothing."""
+_OPEN = bytes([State.queued, State.scheduled])
+
+
+class Ask(msgspec.Struct, kw_only=True):
+    worker: str
+    tasks: Sequence[str]
+    items: int
+    slices: int
+    idle: bool
+    lease_until: Callable[[int], int]
+    """now → when the lease ends."""
+    tokens: Callable[[], int]
+
+
+class Leased(msgspec.Struct, gc=False):
+    """One slice now held under `token`. `payload` is a JSON array of its items; `blobs` are places in it that are
+    references into the blob store."""
+
+    token: int
+    batch_id: bytes
+    first: int
+    offsets: Sequence[int]
+    payload: bytes
+    blobs: Sequence[int]
+    task: str
+    attempt: int
+    round: int
+    priority: int
+    policy: TaskPolicy
+    created_at: int
+    lease_until: int
+    exclusive: bool
+    closed: bool
+    forced: str | None = None
+
+
+class Given(msgspec.Struct):
+    slices: list[Leased]
+    suspects: bool = False
+    wait_until: int | None = None
+
+
+class _Segment(msgspec.Struct, gc=False):
+    """Columns of `claim_heads.sql` and `claim_suspect.sql`."""
+
+    id: int
+    batch_id: bytes
+    first: int
+    pos: int
+    stop: int
+    picks: bytes | None
+    project: str
+    task: str
+    queue: str
+    priority: int
+    rank: int
+    round: int
+    attempt: int
+    losses: int
+    closed: int
+    ready_at: int
+    policy: str
+    created_at: int
+    max_concurrency: int | None
+    ramp_at: int | None
+
+    def head(self) -> Head:
+        left = self.stop - self.pos
+        return Head(self.id, self.batch_id, self.project, self.queue, self.task, self.priority, self.rank, left)
+
+
+def claim(ask: Ask) -> Script[Given]:
+    """Slices for a worker, oldest right first, within every limit. A suspect is given only to an idle worker, alone."""
+    now: int = yield Now()
+    suspects: list[Row] = yield Each("claim_suspect", [(task,) for task in ask.tasks])
+    if suspects and ask.idle:
+        found = _Segment(*suspects[0])
+        leased = yield from _lease(ask, [(found, found.stop - found.pos)], now, alone=True)
+        if leased:
+            return Given(leased, suspects=True)
+    flows: list[Row] = yield Each("claim_flows", [(task,) for task in ask.tasks])
+    quotas: list[Row] = yield All("quotas")
+    flows = _unpaused(flows, quotas)
+    full: list[bytes] = []
+    while flows:
+        rows = yield Each("claim_heads", [(task, project, b"".join(full), HEADS) for task, project in flows])
+        segments = {row[0]: _Segment(*row) for row in rows}
+        groups, wait_until = group_items(list(segments.values()), now)
+        room, in_flight, weights = yield from _room(groups, quotas, now)
+        blocked = {one.batch_id for one in groups if room.batches.get(one.batch_id, 1) <= 0}
+        shares = share(
+            [one.head() for one in groups],
+            items=ask.items,
+            slices=ask.slices,
+            room=room,
+            in_flight=in_flight,
+            weights=weights,
+        )
+        if not shares and blocked:
+            full.extend(blocked)
+            continue
+        taken = [(segments[one.head.id], one.take) for one in _whole_groups(shares, segments)]
+        leased = yield from _lease(ask, taken, now, alone=False)
+        if taken and not leased:
+            continue
+        return Given(leased, suspects=bool(suspects), wait_until=wait_until)
+    return Given([], suspects=bool(suspects))
+
+
+def _whole_groups(shares: list[Share], segments: dict[int, _Segment]) -> list[Share]:
+    """A closed group is given whole or, where the worker's appetite is smaller, alone."""
+    return [
+        Share(one.head, one.head.left) if segments[one.head.id].closed else one for one in shares
+    ]
+
+
+def _unpaused(flows: Sequence[Row], quotas: Sequence[Row]) -> list[tuple[str, str]]:
+    paused = {(scope, project, name) for scope, project, name, _, stopped in quotas if stopped}
+    return [
+        (task, project)
+        for task, project in flows
+        if not paused or (("project", project, "") not in paused and ("task", project, task) not in paused)
+    ]
+
+
+def _room(
+    segments: Sequence[_Segment], quotas: Sequence[Row], now: int
+) -> Script[tuple[Room, dict[str, int], dict[str, float]]]:
+    """What limits leave. Locks each limit that could matter, then counts leases: exact, whoever else claims now."""
+    limits = {(scope, project, name): most for scope, project, name, most, _ in quotas if most is not None}
+    stopped = {(project, name) for scope, project, name, _, paused in quotas if paused and scope == "queue"}
+    batches = {}
+    for one in segments:
+        bounds = [bound for bound in (one.max_concurrency, ramp_limit(now, one.ramp_at)) if bound is not None]
+        if bounds:
+            batches[one.batch_id] = min(bounds)
+    projects = {one.project for one in segments}
+    room = Room({}, dict.fromkeys(stopped, 0), {}, {})
+    if not limits and not batches and len(projects) < 2:
+        return room, {}, {}
+    guards = {f"{scope}:{project}:{name}" for scope, project, name in limits if project in projects}
+    yield Guard(tuple(guards | {f"batch:{one.hex()}" for one in batches}))
+    usage: list[Row] = yield All("usage")
+    in_flight: dict[str, int] = {}
+    used: dict[tuple[str, str, str], int] = {}
+    for project, queue, task, live in usage:
+        in_flight[project] = in_flight.get(project, 0) + live
+        for scope in (("project", project, ""), ("queue", project, queue), ("task", project, task)):
+            used[scope] = used.get(scope, 0) + live
+    for (scope, project, name), most in limits.items():
+        left = max(0, most - used.get((scope, project, name), 0))
+        match scope:
+            case "project":
+                room.projects[project] = left
+            case "queue":
+                room.queues[project, name] = min(left, room.queues.get((project, name), left))
+            case _:
+                room.tasks[project, name] = left
+    if batches:
+        held: list[Row] = yield Each("batch_usage", [(one,) for one in batches])
+        live_of = dict(held)
+        room.batches.update({one: max(0, most - live_of.get(one, 0)) for one, most in batches.items()})
+    weights: list[Row] = (yield All("weights")) if len(projects) > 1 else []
+    return room, in_flight, dict(weights)
+
+
+def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: bool) -> Script[list[Leased]]:
+    if not taken:
+        return []
+    used_up = [(one.id,) for one, count in taken if one.pos + count == one.stop]
+    moved = [(one.id, one.pos + count) for one, count in taken if one.pos + count != one.stop]
+    if used_up:
+        yield Many("delete_segment", used_up)
+    if moved:
+        yield Many("move_segment", moved)
+    chunks: list[Row] = yield Each("read_chunk", list({(one.batch_id, one.first) for one, _ in taken}))
+    content = {(row[0], row[1]): row for row in chunks}
+    until = ask.lease_until(now)
+    leased, rows = [], []
+    for one, count in taken:
+        _, _, starts, blobs, payloads, states = content[one.batch_id, one.first]
+        offsets = offsets_of(one.pos, one.pos + count, one.picks)
+        if not _all_open(states, offsets):
+            offsets = [offset for offset in offsets if states[offset] in _OPEN]
+            if not offsets:
+                continue
+        token = ask.tokens()
+        run = isinstance(offsets, range)
+        rows.append(
+            (token, ask.worker, one.batch_id, one.first, offsets[0], offsets[-1] + 1, None if run else pack(offsets))
+            + (len(offsets), one.project, one.task, one.queue, one.priority, one.round, one.attempt, one.losses)
+            + (int(alone), one.closed, now, until)
+        )
+        policy = decode_policy(one.policy)
+        referenced = set(unpack(blobs)) if blobs else ()
+        leased.append(
+            Leased(
+                token=token,
+                batch_id=one.batch_id,
+                first=one.first,
+                offsets=offsets,
+                payload=slice_of(payloads, starts, offsets),
+                blobs=[place for place, offset in enumerate(offsets) if offset in referenced] if referenced else (),
+                task=one.task,
+                attempt=one.attempt,
+                round=one.round,
+                priority=one.priority,
+                policy=policy,
+                created_at=one.created_at,
+                lease_until=until,
+                exclusive=alone,
+                closed=bool(one.closed),
+                forced="retry" if one.closed and policy.batch is not None else None,
+            )
+        )
+    if rows:
+        yield Many("insert_lease", rows)
+    return leased
+
+
+def _all_open(states: bytes, offsets: Sequence[int]) -> bool:
+    part = states[offsets[0] : offsets[-1] + 1] if isinstance(offsets, range) else bytes([states[i] for i in offsets])
+    return not part.strip(_OPEN)

@@ -1,0 +1,39 @@
+"""The end of a batch, written once: by the transaction that settles its last execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stook.core.phase import Phase, Stop, ended_state
+from stook.store.statement import Many, Notify
+
+if TYPE_CHECKING:
+    from stook.store.script.batch_row import BatchRow
+    from stook.store.statement import Script
+
+__all__ = ["close_if_done"]
+
+
+def close_if_done(batch: BatchRow, now: int) -> Script[bool]:
+    """Closes a sealed batch in which every execution is terminal, and writes its completion event. The caller holds
+    the row and saves it."""
+    if batch.sealed_at is None or batch.terminal != batch.total or batch.probe is not None or batch.ended_phase:
+        return False
+    ended = ended_state(batch.counters(), None if batch.stop is None else Stop(batch.stop))
+    batch.phase, batch.ended, batch.finished_at = Phase.closed.value, ended.value, now
+    batch.ramp_at = None
+    body = {
+        "id": batch.public_id,
+        "state": ended.value,
+        "total": batch.total,
+        "succeeded": batch.succeeded,
+        "failed": batch.failed,
+        "cancelled": batch.cancelled,
+        "expired": batch.expired,
+        "round": batch.round,
+    }
+    yield Many("insert_event", [(batch.id, "batch.finished", msgspec.json.encode(body).decode(), now)])
+    yield Notify((f"batch:{batch.id.hex()}",))
+    return True

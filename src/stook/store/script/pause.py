@@ -1,0 +1,48 @@
+"""Holding a batch back and letting it go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stook.core.errors import Conflict
+from stook.core.phase import Phase
+from stook.store.script.batch_row import lock_batch, save_batches
+from stook.store.script.rank import virtual_time
+from stook.store.statement import Notify, Now, Run
+
+if TYPE_CHECKING:
+    from stook.store.script.batch_row import BatchRow
+    from stook.store.statement import Script
+
+__all__ = ["pause", "resume"]
+
+
+def pause(batch_id: bytes, *, reason: str) -> Script[BatchRow]:
+    """What runs goes on, nothing more starts. Pausing twice is once."""
+    batch = yield from lock_batch(batch_id)
+    if batch.phase == Phase.paused.value:
+        return batch
+    if batch.phase not in (Phase.open.value, Phase.active.value):
+        raise Conflict(f"batch {batch.public_id} is {batch.ended or batch.phase}", hint="only a live batch is paused")
+    batch.phase, batch.reason = Phase.paused.value, reason
+    yield Run("hold_segments", (batch.id, 1))
+    yield from save_batches([batch])
+    return batch
+
+
+def resume(batch_id: bytes, *, ramp: bool = True) -> Script[BatchRow]:
+    """It stands in the queue as if it had just arrived; concurrency grows over ten seconds unless `ramp` is False.
+    Resuming what is not paused changes nothing, an ended batch is a `Conflict`."""
+    batch = yield from lock_batch(batch_id)
+    now: int = yield Now()
+    if batch.phase in (Phase.open.value, Phase.active.value):
+        return batch
+    if batch.phase != Phase.paused.value:
+        raise Conflict(f"batch {batch.public_id} is {batch.ended or batch.phase}", hint="only a paused batch resumes")
+    batch.phase, batch.reason, batch.streak = batch.resting_phase().value, None, 0
+    batch.ramp_at = now if ramp else None
+    base = yield from virtual_time(batch.project)
+    yield Run("release_segments", (batch.id, base, now))
+    yield from save_batches([batch])
+    yield Notify((f"task:{batch.task}", f"batch:{batch.id.hex()}"))
+    return batch

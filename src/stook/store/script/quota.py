@@ -1,0 +1,45 @@
+"""Limits and pauses of projects, queues and tasks, changed while things run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from stook.store.script.batch_row import lock_batch, save_batches
+from stook.store.statement import All, Many, Notify
+
+if TYPE_CHECKING:
+    from stook.store.statement import Row, Script
+
+__all__ = ["set_batch_limit", "set_quota", "set_weight"]
+
+
+def set_quota(
+    scope: Literal["project", "queue", "task"],
+    project: str,
+    name: str,
+    max_concurrency: int | None,
+    *,
+    paused: bool | None = None,
+) -> Script[None]:
+    """Holds from the next claim; what runs goes on. `paused=None` leaves that as it is."""
+    rows: list[Row] = yield All("quotas")
+    before = next((bool(row[4]) for row in rows if tuple(row[:3]) == (scope, project, name)), False)
+    stopped = before if paused is None else paused
+    if max_concurrency is None and not stopped:
+        yield Many("delete_quota", [(scope, project, name)])
+    else:
+        yield Many("upsert_quota", [(scope, project, name, max_concurrency, int(stopped))])
+    yield Notify(("quota",))
+
+
+def set_batch_limit(batch_id: bytes, max_concurrency: int | None) -> Script[None]:
+    """Executions of the batch in flight at once."""
+    batch = yield from lock_batch(batch_id)
+    batch.max_concurrency = max_concurrency
+    yield from save_batches([batch])
+    yield Notify((f"task:{batch.task}",))
+
+
+def set_weight(project: str, weight: float) -> Script[None]:
+    """A project of weight 2 gets twice the share of one of weight 1."""
+    yield Many("upsert_project", [(project, weight)])

@@ -1,0 +1,115 @@
+"""Outcomes become durable: states, counters, results, failures and retries in one transaction per flush.
+
+Lock order: batches by id, then leases by token with the states of their chunks. Only the holder of a live token
+settles; an item that has already ended another way is counted as stale and changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stook.core.phase import Phase, Stop, over_threshold
+from stook.store.script.batch_row import lock_batches, save_batches
+from stook.store.script.close import close_if_done
+from stook.store.script.dedupe import DEDUPE_KEYS, free_keys
+from stook.store.script.flush import Flush
+from stook.store.script.probe import after_probe
+from stook.store.script.rank import virtual_time
+from stook.store.script.settle_slice import Held, settle_slice
+from stook.store.script.stop import stop_waiting
+from stook.store.statement import Each, Many, Notify, Now, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stook.core.outcome import Settling
+    from stook.store.script.batch_row import BatchRow
+    from stook.store.statement import Row, Script
+
+__all__ = ["SettleAnswer", "settle"]
+
+
+class SettleAnswer(msgspec.Struct):
+    lost: list[int]
+    stale: int = 0
+    closed: list[bytes] = msgspec.field(default_factory=list)
+    paused: list[bytes] = msgspec.field(default_factory=list)
+
+
+def settle(settlings: Sequence[Settling], draw: Callable[[], float]) -> Script[SettleAnswer]:
+    """Every batch named is locked, so settlements of one batch follow each other and number its outcomes."""
+    batches = yield from lock_batches(one.batch_id for one in settlings)
+    now: int = yield Now()
+    rows: list[Row] = yield Each("lock_lease", sorted({(one.token,) for one in settlings}))
+    held = {row[0]: Held(*row) for row in rows}
+    answer = SettleAnswer([])
+    flushes = {batch_id: Flush(batch, now) for batch_id, batch in batches.items()}
+    for one in settlings:
+        lease, flush = held.get(one.token), flushes.get(one.batch_id)
+        if lease is None or flush is None or lease.batch_id != one.batch_id:
+            answer.lost.append(one.token)
+        else:
+            answer.stale += settle_slice(flush, lease, one, draw)
+    yield from write_flushes(list(flushes.values()), answer)
+    return answer
+
+
+def write_flushes(flushes: Sequence[Flush], answer: SettleAnswer) -> Script[None]:
+    """Writes what the flushes gathered, then lets each batch go on, pause or end."""
+    touched = [flush for flush in flushes if flush.touched]
+    if not touched:
+        return
+    yield from _write(touched)
+    for flush in touched:
+        batch = flush.batch
+        yield from free_keys(batch, flush.ended if batch.keyed & DEDUPE_KEYS else ())
+        yield from after_probe(batch, flush.now, ended=flush.probed, failed=flush.probe_failed)
+        yield from _threshold(batch, flush.now, answer)
+        if (yield from close_if_done(batch, flush.now)):
+            answer.closed.append(batch.id)
+    yield from save_batches([flush.batch for flush in touched])
+    yield Notify(tuple(f"batch:{flush.batch.id.hex()}" for flush in touched))
+
+
+def _write(flushes: Sequence[Flush]) -> Script[None]:
+    rows: list[tuple[object, ...]]
+    yield Many("update_state", [row for flush in flushes for row in flush.state_rows()])
+    if rows := [row for flush in flushes for row in flush.outcomes]:
+        yield Many("insert_outcome", rows)
+    if rows := [row for flush in flushes for row in flush.failures]:
+        yield Many("insert_failure", rows)
+        yield Many("upsert_failure_group", [row for flush in flushes for row in flush.group_rows()])
+    if rows := [row for flush in flushes for row in flush.leases_done]:
+        yield Many("delete_lease", rows)
+    if rows := [row for flush in flushes for row in flush.leases_left()]:
+        yield Many("shrink_lease", rows)
+    segments: list[tuple[object, ...]] = []
+    topics: set[str] = set()
+    for flush in flushes:
+        if flush.segments:
+            rank = yield from virtual_time(flush.batch.project)
+            segments.extend(one.columns(flush.batch, now=flush.now, rank=rank) for one in flush.segments)
+            topics.add(f"task:{flush.batch.task}")
+    if segments:
+        yield Many("insert_segment", segments)
+        yield Notify(tuple(topics))
+
+
+def _threshold(batch: BatchRow, now: int, answer: SettleAnswer) -> Script[None]:
+    if batch.phase not in (Phase.active.value, Phase.open.value) or batch.terminal == batch.total:
+        return
+    policy = batch.task_policy.failures
+    why = over_threshold(policy, failed=batch.failed, total=batch.total, streak=batch.streak)
+    if why is None:
+        return
+    batch.reason = why
+    match policy.then:
+        case "pause":
+            batch.phase = Phase.paused.value
+            batch.streak = 0
+            answer.paused.append(batch.id)
+            yield Run("hold_segments", (batch.id, 1))
+        case "fail":
+            yield from stop_waiting(batch, now, Stop.threshold)

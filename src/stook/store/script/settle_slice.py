@@ -1,0 +1,329 @@
+"""One lease's part of a flush: the table moves its items, the policy decides about those that failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from stook.core.decide import Fails, Quarantine, Requeue, RetryAt, after_failure, after_loss
+from stook.core.fingerprint import fingerprint
+from stook.core.outcome import Failing
+from stook.core.picks import as_range, remaining
+from stook.core.states import Event, State, move
+from stook.store.script.segment_row import NewSegment, SegmentStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stook.core.outcome import Settling
+    from stook.store.script.flush import Flush
+
+__all__ = ["Held", "lose_slice", "settle_slice"]
+
+_RUNNING = bytes([State.queued, State.scheduled])
+_SUCCEEDED = bytes([State.succeeded])
+
+
+class Held(msgspec.Struct, gc=False):
+    """A live lease and the states of its chunk: columns of `lock_lease.sql`."""
+
+    token: int
+    worker: str
+    batch_id: bytes
+    first: int
+    lo: int
+    hi: int
+    picks: bytes | None
+    priority: int
+    round: int
+    attempt: int
+    losses: int
+    alone: int
+    closed: int
+    expires_at: int
+    states: bytes
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        return as_range(self.lo, self.hi, self.picks)
+
+
+def settle_slice(flush: Flush, lease: Held, settling: Settling, draw: Callable[[], float]) -> int:
+    """Adds the settlement to the flush; returns how many of its items had ended already."""
+    states = flush.chunk_states(lease.first, lease.states)
+    open_now = flush.open_left.get(lease.token)
+    whole = _whole_success(lease, settling, states, flush.batch.stop) if open_now is None else False
+    if whole:
+        lo, hi = lease.lo, lease.hi
+        states[lo:hi] = _SUCCEEDED * (hi - lo)
+        _succeed(flush, lease, range(lo, hi), settling.results, settling.durations, settling.blobs)
+        flush.leases_done.append((lease.token,))
+        flush.open_left[lease.token] = ()
+        return 0
+    still = set(lease.offsets if open_now is None else open_now)
+    gone: set[int] = set()
+    stale = _successes(flush, lease, settling, states, still, gone)
+    for failing in settling.troubles:
+        if failing.offset not in still or failing.offset in gone:
+            stale += 1
+            continue
+        gone.add(failing.offset)
+        _trouble(flush, lease, failing, states, draw)
+    left = remaining(lease.offsets if open_now is None else open_now, gone)
+    flush.open_left[lease.token] = left
+    if not left:
+        flush.leases_done.append((lease.token,))
+    return stale
+
+
+def _whole_success(lease: Held, settling: Settling, states: bytearray, stop: str | None) -> bool:
+    count = lease.hi - lease.lo
+    return (
+        lease.picks is None
+        and not settling.troubles
+        and stop not in ("hard", "expire")
+        and len(settling.offsets) == count
+        and settling.offsets[0] == lease.lo
+        and settling.offsets[-1] == lease.hi - 1
+        and (isinstance(settling.offsets, range) or settling.offsets == list(range(lease.lo, lease.hi)))
+        and not states[lease.lo : lease.hi].strip(_RUNNING)
+    )
+
+
+def _successes(
+    flush: Flush, lease: Held, settling: Settling, states: bytearray, still: set[int], gone: set[int]
+) -> int:
+    """Items that succeeded, in offset order; those whose cancellation was asked for end cancelled."""
+    good: list[tuple[int, int]] = []
+    cancelled: list[int] = []
+    stale = 0
+    for place, offset in enumerate(settling.offsets):
+        if offset not in still or offset in gone:
+            stale += 1
+            continue
+        gone.add(offset)
+        end = _after(flush, states[offset], Event.succeed)
+        states[offset] = end
+        if end is State.succeeded:
+            good.append((offset, place))
+        else:
+            cancelled.append(offset)
+    if good:
+        good.sort()
+        referenced = set(settling.blobs)
+        _succeed(
+            flush,
+            lease,
+            [offset for offset, _ in good],
+            [settling.results[place] for _, place in good],
+            [settling.durations[place] for _, place in good],
+            [at for at, (_, place) in enumerate(good) if place in referenced] if referenced else (),
+        )
+    if cancelled:
+        flush.outcome(lease.first, sorted(cancelled), State.cancelled, round_=lease.round, attempt=lease.attempt)
+    return stale
+
+
+def _after(flush: Flush, byte: int, event: Event) -> State:
+    """The state of an item in a live lease after `event`: it is running, whatever the byte of its last durable state
+    says, unless its cancellation was asked for, alone or with its whole batch."""
+    now = State.cancelling if byte == State.cancelling or flush.batch.stop in ("hard", "expire") else State.running
+    after = move(now, event)
+    assert after is not None, "every outcome moves a running execution"
+    if after is State.cancelled and flush.batch.stop == "expire":
+        return State.expired
+    return after
+
+
+def _succeed(
+    flush: Flush,
+    lease: Held,
+    offsets: Sequence[int],
+    results: list[bytes],
+    durations: Sequence[int],
+    blobs: Sequence[int],
+) -> None:
+    flush.outcome(
+        lease.first,
+        offsets,
+        State.succeeded,
+        round_=lease.round,
+        attempt=lease.attempt,
+        results=results,
+        durations=durations,
+        blobs=blobs,
+    )
+    flush.count_probe(lease.round, len(offsets))
+
+
+def _trouble(
+    flush: Flush, lease: Held, failing: Failing, states: bytearray, draw: Callable[[], float]
+) -> None:
+    policy = flush.batch.task_policy
+    match failing.kind:
+        case "cancelled":
+            _end(flush, lease, failing, states, State.cancelled)
+        case "released" | "bisected":
+            bisected = failing.kind == "bisected"
+            half = failing.half if bisected else 0
+            _back(flush, lease, failing.offset, states, Event.release, half=half, grouped=bisected)
+        case "lost":
+            verdict = after_loss(alone=True, losses=lease.losses, max_losses=policy.max_losses)
+            flush.batch.losses += 1
+            match verdict:
+                case Quarantine(losses):
+                    _fail(flush, lease, failing, states, nth=losses)
+                case Requeue(losses):
+                    flush.failure(
+                        lease.first + failing.offset,
+                        failing,
+                        round_=lease.round,
+                        attempt=lease.attempt,
+                        nth=losses,
+                        final=False,
+                    )
+                    _back(flush, lease, failing.offset, states, Event.lose, losses=losses, grouped=True)
+                case _:
+                    assert_never(verdict)
+        case "failed":
+            decision = after_failure(
+                policy=policy.retry,
+                max_attempts=policy.max_attempts,
+                attempt=lease.attempt,
+                retryable=failing.retryable,
+                retry_after=failing.retry_after,
+                now=flush.now,
+                draw=draw(),
+            )
+            match decision:
+                case Fails():
+                    _fail(flush, lease, failing, states, nth=0)
+                case RetryAt(due_at):
+                    _retry(flush, lease, failing, states, due_at)
+                case _:
+                    assert_never(decision)
+        case _:
+            assert_never(failing.kind)
+
+
+def _fail(flush: Flush, lease: Held, failing: Failing, states: bytearray, *, nth: int) -> None:
+    end = _after(flush, states[failing.offset], Event.fail)
+    final = end is State.failed
+    index = lease.first + failing.offset
+    flush.failure(index, failing, round_=lease.round, attempt=lease.attempt, nth=nth, final=final)
+    _end(flush, lease, failing, states, end)
+
+
+def _end(flush: Flush, lease: Held, failing: Failing, states: bytearray, end: State) -> None:
+    states[failing.offset] = end
+    flush.outcome(
+        lease.first,
+        [failing.offset],
+        end,
+        round_=lease.round,
+        attempt=lease.attempt,
+        durations=(failing.duration,),
+    )
+    flush.count_probe(lease.round, 1, failed=1)
+
+
+def _retry(flush: Flush, lease: Held, failing: Failing, states: bytearray, due_at: int) -> None:
+    index = lease.first + failing.offset
+    flush.failure(index, failing, round_=lease.round, attempt=lease.attempt, nth=0, final=False)
+    end = _after(flush, states[failing.offset], Event.retry)
+    if end is not State.scheduled or flush.batch.stop is not None:
+        _end(flush, lease, failing, states, State.expired if end is State.expired else State.cancelled)
+        return
+    states[failing.offset] = end
+    flush.batch.retries += 1
+    flush.again(
+        lease.first,
+        failing.offset,
+        NewSegment(
+            first=lease.first,
+            offsets=(),
+            priority=lease.priority,
+            round=lease.round,
+            attempt=lease.attempt + 1,
+            status=SegmentStatus.scheduled,
+            closed=failing.singly,
+            alone=failing.singly,
+            due_at=due_at,
+        ),
+    )
+
+
+def _back(
+    flush: Flush,
+    lease: Held,
+    offset: int,
+    states: bytearray,
+    event: Event,
+    *,
+    losses: int | None = None,
+    half: int = 0,
+    grouped: bool = False,
+) -> None:
+    """To the queue again, at no attempt's cost; of a batch that is being stopped: to its end."""
+    end = _after(flush, states[offset], event)
+    if end is not State.queued or flush.batch.stop is not None:
+        end = State.expired if end is State.expired else State.cancelled
+        states[offset] = end
+        flush.outcome(lease.first, [offset], end, round_=lease.round, attempt=lease.attempt)
+        flush.count_probe(lease.round, 1, failed=1)
+        return
+    states[offset] = end
+    suspect = losses is not None or bool(lease.alone)
+    flush.again(
+        lease.first,
+        offset,
+        NewSegment(
+            first=lease.first,
+            offsets=(),
+            priority=lease.priority,
+            round=lease.round,
+            attempt=lease.attempt,
+            losses=lease.losses if losses is None else losses,
+            status=SegmentStatus.suspect if suspect else SegmentStatus.ready,
+            closed=grouped or bool(lease.closed),
+            alone=losses is not None,
+            group=half,
+        ),
+    )
+
+
+def lose_slice(flush: Flush, lease: Held) -> None:
+    """A lapsed lease: its worker is gone. Its items come back as suspects, in halves; one that was alone with its
+    worker has lost it on its own, and after `max_losses` of that it is quarantined."""
+    states = flush.chunk_states(lease.first, lease.states)
+    offsets = list(lease.offsets)
+    flush.leases_done.append((lease.token,))
+    flush.open_left[lease.token] = ()
+    flush.batch.losses += 1
+    policy = flush.batch.task_policy
+    if len(offsets) > 1:
+        middle = (len(offsets) + 1) // 2
+        for place, offset in enumerate(offsets):
+            _back(flush, lease, offset, states, Event.lose, losses=lease.losses, half=1 + (place >= middle))
+        return
+    verdict = after_loss(alone=bool(lease.alone), losses=lease.losses, max_losses=policy.max_losses)
+    match verdict:
+        case Quarantine(losses):
+            _fail(flush, lease, _lost(offsets[0], losses), states, nth=losses)
+        case Requeue(losses):
+            _back(flush, lease, offsets[0], states, Event.lose, losses=losses)
+        case _:
+            assert_never(verdict)
+
+
+def _lost(offset: int, losses: int) -> Failing:
+    message = f"its worker died {losses} times while running it alone"
+    return Failing(
+        offset=offset,
+        kind="lost",
+        type="WorkerLost",
+        message=message,
+        code="worker_lost",
+        fingerprint=fingerprint("WorkerLost", message, None),
+    )

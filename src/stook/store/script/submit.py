@@ -1,0 +1,229 @@
+"""Taking items in: create (once per key), append (at an offset), seal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stook.core.errors import Conflict, DuplicateKeys, KeyConflict
+from stook.core.phase import Phase
+from stook.store.script.batch_row import BatchRow, lock_batch, save_batches
+from stook.store.script.close import close_if_done
+from stook.store.script.dedupe import CALLER_KEYS, hold_keys
+from stook.store.script.rank import virtual_time
+from stook.store.script.segment_row import NewSegment, SegmentStatus
+from stook.store.statement import All, Each, Many, Notify, Now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stook.core.chunk import Chunk
+    from stook.store.statement import Script
+
+__all__ = ["Appended", "Created", "NewBatch", "append", "create_batch", "seal", "submit"]
+
+
+
+class NewBatch(msgspec.Struct, kw_only=True):
+    id: bytes
+    project: str
+    task: str
+    queue: str
+    name: str
+    policy: str
+    """A `TaskPolicy` as JSON."""
+    key: str | None = None
+    digest: str | None = None
+    single: bool = False
+    priority: int = 0
+    max_concurrency: int | None = None
+    metadata: str | None = None
+    deadline_at: int | None = None
+    open_until: int | None = None
+
+
+class Created(msgspec.Struct):
+    """`created` is False when the key's batch was already there: `id` is its, `total` what it has so far."""
+
+    id: bytes
+    created: bool
+    total: int = 0
+    sealed: bool = False
+    existing: Sequence[tuple[int, bytes, int]] = ()
+    """As in `Appended`."""
+
+
+class Appended(msgspec.Struct):
+    total: int
+    existing: Sequence[tuple[int, bytes, int]] = ()
+    """(offset in the appended items, batch, index) of items whose dedupe key an unfinished execution holds: these were
+    not added."""
+
+
+def create_batch(new: NewBatch) -> Script[Created]:
+    """An open batch. The same key again: the same batch; with another digest `KeyConflict`, nothing changed."""
+    now: int = yield Now()
+    if new.key is not None:
+        rows = yield All("find_batch_key", (new.project, new.key))
+        if rows:
+            batch_id, digest, total, sealed_at = rows[0]
+            if digest != new.digest:
+                raise KeyConflict(
+                    f"key {new.key!r} already stands for a batch with other content",
+                    hint="use another key, or the same content",
+                )
+            return Created(batch_id, created=False, total=total, sealed=sealed_at is not None)
+    yield Many("insert_batch", [_columns(new, now)])
+    return Created(new.id, created=True)
+
+
+def append(
+    batch_id: bytes,
+    chunks: Sequence[Chunk],
+    *,
+    at: int | None = None,
+    run_at: int | None = None,
+    expires_at: int | None = None,
+    priority: int | None = None,
+) -> Script[Appended]:
+    """Adds `chunks` after the first `at` items (None: at the end). Items the batch already has are passed over, so a
+    producer may send the same chunks again after a lost answer; a gap is a `Conflict`. `DuplicateKeys` changes
+    nothing. Items with dedupe keys are for `at=None` only: those left out shift the ones behind them."""
+    batch = yield from lock_batch(batch_id)
+    now: int = yield Now()
+    if batch.sealed_at is not None or batch.phase not in (Phase.open.value, Phase.paused.value):
+        raise Conflict(f"batch {batch.public_id} takes no more items", hint="submit a new batch")
+    fresh = list(chunks)
+    existing: list[tuple[int, bytes, int]] = []
+    if at is None:
+        fresh, existing = yield from hold_keys(batch, fresh)
+    else:
+        fresh = _not_yet_there(batch, fresh, at)
+    if fresh:
+        yield from _add(batch, fresh, now, run_at=run_at, expires_at=expires_at, priority=priority)
+    if fresh or existing:
+        yield from save_batches([batch])
+    return Appended(batch.total, existing)
+
+
+def _not_yet_there(batch: BatchRow, chunks: list[Chunk], at: int) -> list[Chunk]:
+    if at > batch.total:
+        raise Conflict(f"batch {batch.public_id} has {batch.total} items, these begin at {at}")
+    passed = 0
+    while passed < len(chunks) and at < batch.total:
+        at += chunks[passed].count
+        passed += 1
+    if at != batch.total and passed < len(chunks):
+        raise Conflict(f"batch {batch.public_id} has {batch.total} items, none of these chunks begins there")
+    return chunks[passed:]
+
+
+def seal(batch_id: bytes) -> Script[None]:
+    """No more items. Sealing twice is once. An empty batch ends here, successfully."""
+    batch = yield from lock_batch(batch_id)
+    now: int = yield Now()
+    if batch.sealed_at is not None:
+        return
+    batch.sealed_at, batch.open_until = now, None
+    if batch.phase == Phase.open.value:
+        batch.phase = Phase.active.value
+    yield from close_if_done(batch, now)
+    yield from save_batches([batch])
+
+
+def submit(
+    new: NewBatch,
+    chunks: Sequence[Chunk],
+    *,
+    run_at: int | None = None,
+    expires_at: int | None = None,
+) -> Script[Created]:
+    """Create, append and seal in one transaction: visible whole or not at all."""
+    created = yield from create_batch(new)
+    if created.created:
+        if chunks:
+            appended = yield from append(new.id, chunks, run_at=run_at, expires_at=expires_at)
+            created.total, created.existing = appended.total, appended.existing
+        yield from seal(new.id)
+        created.sealed = True
+    return created
+
+
+def _columns(new: NewBatch, now: int) -> tuple[object, ...]:
+    return (
+        new.id,
+        new.project,
+        new.task,
+        new.queue,
+        new.name,
+        new.key,
+        new.digest,
+        int(new.single),
+        Phase.open.value,
+        new.priority,
+        new.policy,
+        new.max_concurrency,
+        new.metadata,
+        now,
+        new.deadline_at,
+        new.open_until,
+    )
+
+
+def _add(
+    batch: BatchRow,
+    chunks: Sequence[Chunk],
+    now: int,
+    *,
+    run_at: int | None,
+    expires_at: int | None,
+    priority: int | None,
+) -> Script[None]:
+    later = run_at is not None and run_at > now
+    rank = max(batch.rank, (yield from virtual_time(batch.project)))
+    chunk_rows, states, segments, keys = [], [], [], []
+    for chunk in chunks:
+        first = batch.total
+        keyed = None if chunk.keys is None else msgspec.json.encode(chunk.keys).decode()
+        chunk_rows.append((batch.id, first, chunk.count, chunk.starts, keyed, chunk.blobs, chunk.payloads))
+        states.append((batch.id, first, bytes([int(later)]) * chunk.count))
+        segment = NewSegment(
+            first=first,
+            offsets=range(chunk.count),
+            priority=batch.priority if priority is None else priority,
+            round=1,
+            attempt=1,
+            status=SegmentStatus.scheduled if later else SegmentStatus.ready,
+            due_at=run_at if later else None,
+        )
+        segments.append(segment.columns(batch, now=now, rank=rank, expires_at=expires_at))
+        if chunk.keys is not None:
+            keys.extend((batch.id, key, first + offset) for offset, key in enumerate(chunk.keys))
+        rank += chunk.count
+        batch.total += chunk.count
+        batch.scheduled += chunk.count if later else 0
+    batch.rank = rank
+    if keys:
+        batch.keyed |= CALLER_KEYS
+        yield from _add_keys(keys)
+    yield Many("insert_chunk", chunk_rows)
+    yield Many("insert_state", states)
+    yield Many("insert_segment", segments)
+    if not later:
+        yield Notify((f"task:{batch.task}",))
+
+
+def _add_keys(keys: list[tuple[bytes, str, int]]) -> Script[None]:
+    within: dict[str, int] = {}
+    pairs = []
+    for _, key, index in keys:
+        if key in within:
+            pairs.append((key, index, within[key]))
+        within.setdefault(key, index)
+    rows = yield Each("find_item_key", [(batch_id, key) for batch_id, key, _ in keys])
+    taken: dict[str, int] = dict(rows)
+    pairs.extend((key, index, taken[key]) for _, key, index in keys if key in taken)
+    if pairs:
+        raise DuplicateKeys(sorted(pairs, key=lambda pair: pair[1])[:100])
+    yield Many("insert_item_key", keys)

@@ -1,0 +1,112 @@
+"""The embedded store: one SQLite file, one writer, readers apart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from stook.core.errors import ConfigError
+from stook.store.sqlite.connect import Synchronous, connect, migrate
+from stook.store.sqlite.reader import Reader
+from stook.store.sqlite.writer import Writer
+from stook.store.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stook.store.statement import Script
+
+__all__ = ["SqliteStore", "path_of"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def path_of(url: str) -> str:
+    """The file of `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path."""
+    path = url.removeprefix("sqlite:///") if url.startswith("sqlite:") else url
+    if not path or path.startswith("sqlite:") or path == ":memory:":
+        raise ConfigError(f"{url!r} names no file", hint="like sqlite:///stook.db")
+    return path
+
+
+def _microseconds() -> int:
+    return time.time_ns() // 1000
+
+
+class SqliteStore:
+    """Implements `stook.store.port.Store`. Processes on one machine may share the file: each has its own writer and
+    they take turns; a topic notified in another process is noticed at the next look, at most `look` seconds later."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], int] = _microseconds,
+        synchronous: Synchronous = "full",
+        look: float = 0.05,
+    ) -> None:
+        self.url = url
+        self.path = path_of(url)
+        self._clock = clock
+        self._look = look
+        self._topics = Topics()
+        connection = connect(self.path, synchronous=synchronous)
+        try:
+            migrate(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        self._writer = Writer(connection, self.path, clock, self._topics.notify)
+        self._reader = Reader(self.path, clock)
+        self._watcher = connect(self.path, read_only=True)
+        self._version = self._data_version()
+
+    async def write(self, verb: Callable[P, Script[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        answer: T = await asyncio.wrap_future(self._writer.call(lambda: verb(*args, **kwargs)))
+        return answer
+
+    async def read(self, verb: Callable[P, Script[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        answer: T = await asyncio.wrap_future(self._reader.call(lambda: verb(*args, **kwargs)))
+        return answer
+
+    def write_blocking(self, verb: Callable[P, Script[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        answer: T = self._writer.call(lambda: verb(*args, **kwargs)).result()
+        return answer
+
+    async def wait(self, topics: tuple[str, ...], timeout: float) -> bool:
+        """Within this process at once. Writes of other processes show in the file's data version, which wakes every
+        waiter: they look, and wait again."""
+        with self._topics.listen(topics) as heard:
+            loop = asyncio.get_running_loop()
+            until = loop.time() + timeout
+            while True:
+                left = until - loop.time()
+                if left <= 0:
+                    return heard.is_set()
+                try:
+                    await asyncio.wait_for(heard.wait(), min(left, self._look))
+                except TimeoutError:
+                    if self._changed_elsewhere():
+                        return True
+                else:
+                    return True
+
+    def _data_version(self) -> int:
+        version: int = self._watcher.execute("pragma data_version").fetchone()[0]
+        return version
+
+    def _changed_elsewhere(self) -> bool:
+        """Whether any other connection has committed since the last look; our own writer's commits count too, but
+        those have woken their listeners already."""
+        before, self._version = self._version, self._data_version()
+        return before != self._version
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.close_blocking)
+
+    def close_blocking(self) -> None:
+        self._writer.close()
+        self._reader.close()
+        self._watcher.close()

@@ -1,0 +1,1 @@
+delete from segment where id = ?1;

@@ -1,0 +1,3 @@
+insert into item_key (
+    batch_id, key, idx
+) values (?1, ?2, ?3);

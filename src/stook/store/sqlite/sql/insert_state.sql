@@ -1,0 +1,3 @@
+insert into state (
+    batch_id, first, states
+) values (?1, ?2, ?3);

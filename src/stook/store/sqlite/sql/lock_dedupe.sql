@@ -1,0 +1,1 @@
+select key, batch_id, idx from dedupe where project = ?1 and task = ?2 and key = ?3;

@@ -1,0 +1,1 @@
+select id, batch_id, first, pos, stop, picks, status from segment where id = ?1;

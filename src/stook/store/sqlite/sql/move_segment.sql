@@ -1,0 +1,1 @@
+update segment set pos = ?2 where id = ?1;

@@ -1,0 +1,3 @@
+delete from failure where (batch_id, idx, round, attempt, nth) in (
+    select batch_id, idx, round, attempt, nth from failure where batch_id = ?1 limit ?2
+);

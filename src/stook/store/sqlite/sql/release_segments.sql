@@ -1,0 +1,5 @@
+-- Its segments queue up behind the front, one after the other.
+update segment set held = 0, rank = ?2 + n.before, ready_at = case when status = 1 then null else ?3 end
+from (
+    select id, sum(stop - pos) over (order by rank, id) - (stop - pos) as before from segment where batch_id = ?1
+) n where segment.id = n.id;

@@ -1,0 +1,1 @@
+update lease set picks = ?2, live = ?3 where token = ?1;

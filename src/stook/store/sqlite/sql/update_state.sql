@@ -1,0 +1,1 @@
+update state set states = ?3 where batch_id = ?1 and first = ?2;

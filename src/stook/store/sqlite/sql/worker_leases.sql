@@ -1,0 +1,1 @@
+select token, batch_id, worker from lease where worker = ?1;

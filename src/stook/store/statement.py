@@ -1,0 +1,65 @@
+"""What a verb may ask of a database. A verb is a generator of these: it yields one, is sent the answer, returns a value.
+
+Statements are named; their SQL stands in `<driver>/sql/<name>.sql`, the same names for both databases. A set of
+parameter rows is one statement: SQLite runs it row by row inside C, PostgreSQL gets one array per column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+__all__ = ["All", "Each", "Guard", "Many", "Notify", "Now", "Row", "Run", "Script", "Statement"]
+
+Row = Sequence[Any]
+T = TypeVar("T")
+
+
+class All(msgspec.Struct, gc=False):
+    """A query with plain parameters; answered with its rows."""
+
+    name: str
+    params: tuple[Any, ...] = ()
+
+
+class Each(msgspec.Struct, gc=False):
+    """A query asked for every row of parameters; answered with all rows of all answers, in no stated order."""
+
+    name: str
+    rows: Sequence[tuple[Any, ...]]
+
+
+class Run(msgspec.Struct, gc=False):
+    """A change with plain parameters; answered with the number of rows it changed."""
+
+    name: str
+    params: tuple[Any, ...] = ()
+
+
+class Many(msgspec.Struct, gc=False):
+    """A change made for every row of parameters; answered with None."""
+
+    name: str
+    rows: Sequence[tuple[Any, ...]]
+
+
+class Now(msgspec.Struct, gc=False):
+    """The database's clock, microseconds since the epoch."""
+
+
+class Guard(msgspec.Struct, gc=False):
+    """Locks on names, held to the end of the transaction; taken in sorted order. For limits, taken by claims only."""
+
+    names: tuple[str, ...]
+
+
+class Notify(msgspec.Struct, gc=False):
+    """After the commit, wake whoever waits for these topics (`task:NAME`, `batch:HEX`), in any process."""
+
+    topics: tuple[str, ...]
+
+
+Statement = All | Each | Run | Many | Now | Guard | Notify
+Script = Generator[Statement, Any, T]

@@ -1,0 +1,117 @@
+"""What a handler knows of the attempt it makes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from stook.worker.failures import Cancelled
+from stook.worker.signals import AsyncSignal, SyncSignal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+    from stook.worker.assignment import Assignment
+    from stook.worker.signals import Signal
+
+__all__ = ["Context", "SyncContext", "TaskLogger", "raise_if_set"]
+
+
+class TaskLogger(logging.LoggerAdapter[logging.Logger]):
+    """Adds what names the attempt to every record, beside what `extra=` gives."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
+        return msg, kwargs
+
+
+def task_logger(task: str, extra: Mapping[str, object]) -> TaskLogger:
+    return TaskLogger(logging.getLogger(f"stook.task.{task}"), extra)
+
+
+def raise_if_set(signal: Signal) -> None:
+    """A worker that shuts down lets handlers finish within its grace, so that reason alone raises nothing."""
+    reason = signal.reason
+    if reason is not None and reason != "shutdown":
+        raise Cancelled(reason)
+
+
+class _Attempt:
+    __slots__ = ("_assignment", "_logger", "_offset", "deadline")
+
+    def __init__(self, assignment: Assignment, offset: int) -> None:
+        self._assignment = assignment
+        self._offset = offset
+        self._logger: TaskLogger | None = None
+        self.deadline: float | None = None if assignment.timeout is None else time.monotonic() + assignment.timeout
+        """When the attempt times out, on the clock of `time.monotonic()`."""
+
+    @property
+    def execution_id(self) -> str:
+        return self._assignment.execution_id(self._offset)
+
+    @property
+    def task(self) -> str:
+        return self._assignment.task
+
+    @property
+    def queue(self) -> str:
+        return self._assignment.queue
+
+    @property
+    def attempt(self) -> int:
+        """From 1."""
+        return self._assignment.attempt
+
+    @property
+    def max_attempts(self) -> int:
+        return self._assignment.max_attempts
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the submitter attached to the batch. Shared by its executions: do not change it."""
+        return self._assignment.metadata
+
+    @property
+    def logger(self) -> TaskLogger:
+        """Named `stook.task.<task>`; its records carry task, queue, execution_id and attempt."""
+        if self._logger is None:
+            self._logger = task_logger(
+                self.task,
+                {
+                    "task": self.task,
+                    "queue": self.queue,
+                    "execution_id": self.execution_id,
+                    "attempt": self.attempt,
+                },
+            )
+        return self._logger
+
+
+class Context(_Attempt):
+    """Given to `async def` handlers that ask for it."""
+
+    __slots__ = ("signal",)
+
+    def __init__(self, assignment: Assignment, offset: int) -> None:
+        super().__init__(assignment, offset)
+        self.signal = AsyncSignal()
+
+    def raise_if_cancelled(self) -> None:
+        """Raises `Cancelled` once the attempt is cancelled, timed out, or its lease is lost."""
+        raise_if_set(self.signal)
+
+
+class SyncContext(_Attempt):
+    """Given to `def` handlers that ask for it. They run in threads, which nobody can stop: look at `signal`."""
+
+    __slots__ = ("signal",)
+
+    def __init__(self, assignment: Assignment, offset: int) -> None:
+        super().__init__(assignment, offset)
+        self.signal = SyncSignal()
+
+    def raise_if_cancelled(self) -> None:
+        """Raises `Cancelled` once the attempt is cancelled, timed out, or its lease is lost."""
+        raise_if_set(self.signal)
