@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stook.core.policy import RetryPolicy
 
-__all__ = ["Decision", "Fails", "Quarantine", "Requeue", "RetryAt", "after_failure", "after_loss", "backoff"]
+__all__ = ["Decision", "Fails", "Quarantine", "Requeue", "RetryAt", "after_failure", "after_loss", "backoff", "may_retry"]
 
 SECOND: Final = 1_000_000
 
@@ -43,14 +45,25 @@ Decision = RetryAt | Fails
 
 def backoff(policy: RetryPolicy, attempt: int, draw: float) -> float:
     """Seconds to wait after failed attempt number `attempt` (from 1). `draw` is uniform in [0, 1)."""
+    return max(0.0, _delay(policy, attempt) * (1 + policy.jitter * (2 * draw - 1)))
+
+
+def _delay(policy: RetryPolicy, attempt: int) -> float:
     match policy.backoff:
         case "schedule":
-            delay = policy.delays[min(attempt, len(policy.delays)) - 1]
+            return policy.delays[min(attempt, len(policy.delays)) - 1]
         case "exponential":
-            delay = min(policy.max_delay, policy.base * policy.factor ** min(attempt - 1, 64))
+            return min(policy.max_delay, policy.base * policy.factor ** min(attempt - 1, 64))
         case "fixed":
-            delay = policy.base
-    return max(0.0, delay * (1 + policy.jitter * (2 * draw - 1)))
+            return policy.base
+        case _:
+            assert_never(policy.backoff)
+
+
+def may_retry(policy: RetryPolicy, names: Sequence[str]) -> bool:
+    """Whether an error is worth another attempt. `names` are its class and base classes, bare and with module."""
+    known = frozenset(names)
+    return not known.isdisjoint(policy.retry_on) and known.isdisjoint(policy.give_up_on)
 
 
 def after_failure(

@@ -1,4 +1,4 @@
-"""What a worker says became of items, as the store takes it."""
+"""What a worker says became of items."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Failing", "Settling"]
+__all__ = ["Settlement", "Trouble"]
 
 
-class Failing(msgspec.Struct, kw_only=True, gc=False):
+class Trouble(msgspec.Struct, gc=False):
     """One item that did not simply succeed.
 
-    failed: an attempt that ended badly · released: handed back untouched · lost: the process that ran it died, and it
-    alone can have killed it · cancelled: stopped because asked to · bisected: a group of several failed, this half
-    runs again on its own at no cost.
+    `kind`: failed (raised, timed out, bad result) · released (handed back untouched) · lost (the process running it
+    died) · cancelled (stopped because asked to). `own_group`: bisected half, runs again as a closed group and costs
+    no attempt.
     """
 
     offset: int
@@ -29,19 +29,26 @@ class Failing(msgspec.Struct, kw_only=True, gc=False):
     code: str = ""
     retryable: bool = True
     retry_after: float | None = None
+    """Seconds; replaces the back-off."""
     singly: bool = False
+    """When it runs again, it runs alone (batched tasks)."""
     duration: int = 0
-    half: int = 0
+    """Microseconds."""
+    halves: int = 0
+    """`bisected` only: items of one slice with the same number run again together, closed to others."""
 
 
-class Settling(msgspec.Struct, gc=False):
-    """Some items of one lease: those that succeeded with their results, and the others."""
+class Settlement(msgspec.Struct, gc=False):
+    """What became of some items of one slice; a slice may be settled in several parts, each item once.
+
+    `offsets` succeeded with `results` (JSON, same order) and took `durations` (microseconds); `troubles` are the rest.
+    """
 
     token: int
     batch_id: bytes
     offsets: Sequence[int]
     results: list[bytes]
     durations: Sequence[int]
-    troubles: Sequence[Failing] = ()
+    troubles: Sequence[Trouble] = ()
     blobs: Sequence[int] = ()
-    """Places in `results` that are references into the blob store."""
+    """Places in `results` that are references into the blob store; set on the way to the store."""

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 from stook.core.errors import PayloadError
 from stook.core.payload_text import MAX_DEPTH, WHITESPACE, too_deep
 
-__all__ = ["Flaw", "flaw", "read_exactly"]
+__all__ = ["Flaw", "flaw", "read_exactly", "reason_of"]
 
 _TOKEN: Final = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*"|(-?(?:NaN|Infinity))|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)', re.DOTALL
@@ -63,7 +63,7 @@ def _read(raw: bytes, decoder: json.JSONDecoder) -> Flaw | _Value:
     try:
         value = decoder.decode(text)
     except json.JSONDecodeError as error:
-        return Flaw(error.pos + 1, _words(error))
+        return Flaw(error.pos + 1, reason_of(error))
     except _Refused:
         return _number_flaw(text)
     except RecursionError:
@@ -71,7 +71,8 @@ def _read(raw: bytes, decoder: json.JSONDecoder) -> Flaw | _Value:
     return Flaw(1, _TOO_DEEP) if too_deep(raw) else _Value(value)
 
 
-def _words(error: json.JSONDecodeError) -> str:
+def reason_of(error: json.JSONDecodeError) -> str:
+    """The parser's words as part of a sentence."""
     reason = error.msg.removesuffix(" at").removesuffix(" starting")
     return reason[:1].lower() + reason[1:]
 

@@ -34,9 +34,7 @@ _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SURROGATE: Final = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPE_LENGTH: Final = 6
 _NO_BRACKET: Final = bytes(sorted(set(range(256)) - set(b"[]{}")))
-_DIGITS_AS_ZERO: Final = bytes(
-    ord("0") if chr(one).isdecimal() and one < ord(":") else ord("e") if one in b"eE" else one for one in range(256)
-)
+_DIGITS_AS_ZERO: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG: Final = b"0" * 200
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from stook.core.errors import OptionError
 from stook.worker.context import raise_if_set, task_logger
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from stook.worker.context import TaskLogger
 
-__all__ = ["BatchContext", "ClosedBy", "SyncBatchContext"]
-
-ClosedBy = Literal["size", "timeout", "bytes", "drain", "stop", "bisect", "retry"]
+__all__ = ["BatchContext", "Gathering", "SyncBatchContext"]
 
 _OF_ONE_EXECUTION = frozenset(
     {
@@ -29,58 +27,70 @@ _OF_ONE_EXECUTION = frozenset(
 )
 
 
-class _Group:
-    __slots__ = (
-        *("_cancelled", "_formed", "_logger", "_size", "closed_by", "deadline", "group_id", "marks", "queue", "task"),
-    )
+class Gathering(NamedTuple):
+    """What is known of a group when its handler is called. `formed` is a `time.monotonic()`, `cancelled` lives on."""
 
-    def __init__(
-        self,
-        *,
-        task: str,
-        queue: str,
-        group_id: str,
-        size: int,
-        closed_by: ClosedBy,
-        formed: float,
-        timeout: float | None,
-        cancelled: AbstractSet[int],
-    ) -> None:
-        self.task = task
-        self.queue = queue
-        self.group_id = group_id
-        self.closed_by: ClosedBy = closed_by
-        """Why the group was closed with the members it has."""
-        self.deadline: float | None = None if timeout is None else time.monotonic() + timeout
+    task: str
+    queue: str
+    group_id: str
+    size: int
+    closed_by: str
+    formed: float
+    timeout: float | None
+    cancelled: AbstractSet[int]
+
+
+class _Group:
+    __slots__ = ("_gathering", "_logger", "deadline", "marks")
+
+    def __init__(self, gathering: Gathering) -> None:
+        self._gathering = gathering
+        self._logger: TaskLogger | None = None
+        self.deadline: float | None = None if gathering.timeout is None else time.monotonic() + gathering.timeout
         """When the call times out, on the clock of `time.monotonic()`."""
         self.marks: dict[int, Fail] = {}
-        self._size = size
-        self._formed = formed
-        self._cancelled = cancelled
-        self._logger: TaskLogger | None = None
+
+    @property
+    def task(self) -> str:
+        return self._gathering.task
+
+    @property
+    def queue(self) -> str:
+        return self._gathering.queue
+
+    @property
+    def group_id(self) -> str:
+        return self._gathering.group_id
+
+    @property
+    def closed_by(self) -> str:
+        """Why the group was closed with the members it has: size, timeout, bytes, drain, stop, bisect, retry."""
+        return self._gathering.closed_by
 
     @property
     def age(self) -> float:
         """Seconds since the group's first member reached this worker."""
-        return time.monotonic() - self._formed
+        return time.monotonic() - self._gathering.formed
 
     @property
     def items_cancelled(self) -> AbstractSet[int]:
         """Positions whose cancellation was asked for: their outcome is ignored. Grows while the handler runs."""
-        return self._cancelled
+        return self._gathering.cancelled
 
     @property
     def logger(self) -> TaskLogger:
         """Named `stook.task.<task>`; its records carry task, queue, group_id and size."""
         if self._logger is None:
-            extra = {"task": self.task, "queue": self.queue, "group_id": self.group_id, "size": self._size}
-            self._logger = task_logger(self.task, extra)
+            known = self._gathering
+            extra = {"task": known.task, "queue": known.queue, "group_id": known.group_id, "size": known.size}
+            self._logger = task_logger(known.task, extra)
         return self._logger
 
     def fail(self, index: int, error: BaseException | str, *, retry: bool = True) -> None:
         """The member at `index` failed, whatever the handler returns for it."""
-        if not 0 <= index < self._size:
-            raise OptionError(f"fail({index!r}): the group has members 0 to {self._size - 1}")
+        size = self._gathering.size
+        if not 0 <= index < size:
+            raise OptionError(f"fail({index!r}): the group has members 0 to {size - 1}")
         self.marks[index] = Fail(error, retry=retry)
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -96,8 +106,8 @@ class BatchContext(_Group):
 
     __slots__ = ("signal",)
 
-    def __init__(self, **group: object) -> None:
-        super().__init__(**group)  # type: ignore[arg-type]
+    def __init__(self, gathering: Gathering) -> None:
+        super().__init__(gathering)
         self.signal = AsyncSignal()
 
     def raise_if_cancelled(self) -> None:
@@ -110,8 +120,8 @@ class SyncBatchContext(_Group):
 
     __slots__ = ("signal",)
 
-    def __init__(self, **group: object) -> None:
-        super().__init__(**group)  # type: ignore[arg-type]
+    def __init__(self, gathering: Gathering) -> None:
+        super().__init__(gathering)
         self.signal = SyncSignal()
 
     def raise_if_cancelled(self) -> None:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stook.core.picks import as_range
+from stook.core.picks import as_range, pack
 from stook.core.states import TERMINAL, State
 from stook.store.script.batch_row import lock_batch, save_batches
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import free_keys
 from stook.store.script.flush import Flush
+from stook.store.script.probe import after_probe
 from stook.store.script.segment_row import SegmentStatus, offsets_of
 from stook.store.statement import Each, Many, Notify, Now
 
@@ -32,8 +33,8 @@ class CancelledItems(msgspec.Struct):
 
 
 def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledItems]:
-    """Waiting ones end at once; their segments go on spanning them, claims pass them over. Running ones are flagged:
-    whatever their handler says, they end cancelled."""
+    """Waiting ones end at once and leave their segments, so that a later retry finds them nowhere else. Running ones are
+    flagged: whatever their handler says, they end cancelled."""
     batch = yield from lock_batch(batch_id)
     now: int = yield Now()
     answer = CancelledItems()
@@ -47,13 +48,11 @@ def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledIte
     flush = Flush(batch, now)
     states = {first: flush.chunk_states(first, content) for _, first, content in rows}
     token_of = {(first, offset): token for token, first, lo, hi, picks in leases for offset in as_range(lo, hi, picks)}
-    scheduled = {
-        (first, offset)
-        for first, pos, stop, picks, status in segments
-        if status == SegmentStatus.scheduled
-        for offset in offsets_of(pos, stop, picks)
+    waiting = {
+        (row[1], offset): (SegmentStatus(row[5]), row[6]) for row in segments for offset in offsets_of(*row[2:5])
     }
-    signalled = set()
+    signalled: set[tuple[int]] = set()
+    alike: dict[tuple[int, int], list[int]] = {}
     for index, first in sorted(chunk_of.items()):
         offset, content = index - first, states[first]
         if State(content[offset]) in TERMINAL:
@@ -63,19 +62,40 @@ def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledIte
             signalled.add((token_of[first, offset],))
             answer.asked.append(index)
         else:
-            batch.scheduled -= (first, offset) in scheduled
+            status, round_ = waiting.get((first, offset), (SegmentStatus.ready, batch.round))
+            batch.scheduled -= status is SegmentStatus.scheduled
             batch.suspended -= content[offset] == State.suspended
             content[offset] = State.cancelled
-            flush.outcome(first, [offset], State.cancelled, round_=batch.round, attempt=0)
+            alike.setdefault((first, round_), []).append(offset)
             answer.ended.append(index)
+    for (first, round_), offsets in alike.items():
+        flush.outcome(first, offsets, State.cancelled, round_=round_, attempt=0)
+        flush.count_probe(round_, len(offsets), failed=len(offsets))
     if answer.ended or answer.asked:
         yield Many("update_state", flush.state_rows())
     if flush.outcomes:
         yield Many("insert_outcome", flush.outcomes)
+        yield from _leave_segments(segments, {(chunk_of[index], index - chunk_of[index]) for index in answer.ended})
         yield from free_keys(batch, flush.ended)
+        yield from after_probe(batch, now, ended=flush.probed, failed=flush.probe_failed)
     if signalled:
         yield Many("signal_lease", sorted(signalled))
     yield from close_if_done(batch, now)
     yield from save_batches([batch])
     yield Notify((f"batch:{batch.id.hex()}", "signal"))
     return answer
+
+
+def _leave_segments(segments: Sequence[Row], ended: set[tuple[int, int]]) -> Script[None]:
+    used_up, cut = [], []
+    for segment_id, first, pos, stop, picks, *_ in segments:
+        before = offsets_of(pos, stop, picks)
+        left = [offset for offset in before if (first, offset) not in ended]
+        if not left:
+            used_up.append((segment_id,))
+        elif len(left) < len(before):
+            cut.append((segment_id, len(left), pack(left)))
+    if used_up:
+        yield Many("delete_segment", used_up)
+    if cut:
+        yield Many("cut_segment", cut)

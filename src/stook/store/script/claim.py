@@ -6,7 +6,7 @@ operator. Limits are guarded by locks that only claims take.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,6 +14,7 @@ from stook.core.chunk import slice_of
 from stook.core.limits import Head, Room, Share, ramp_limit, share
 from stook.core.picks import pack, unpack
 from stook.core.states import State
+from stook.core.work import Claimed, Slice
 from stook.store.script.batch_row import decode_policy
 from stook.store.script.group import group_items
 from stook.store.script.segment_row import SegmentStatus, offsets_of
@@ -22,10 +23,9 @@ from stook.store.statement import All, Each, Guard, Many, Now
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stook.core.policy import TaskPolicy
     from stook.store.statement import Row, Script
 
-__all__ = ["Ask", "Given", "Leased", "claim"]
+__all__ = ["Ask", "claim"]
 
 HEADS = 24
 """Segments looked at per task and project: more than a claim takes, so that a few at their limit hide nothing."""
@@ -41,34 +41,6 @@ class Ask(msgspec.Struct, kw_only=True):
     lease_until: Callable[[int], int]
     """now → when the lease ends."""
     tokens: Callable[[], int]
-
-
-class Leased(msgspec.Struct, gc=False):
-    """One slice now held under `token`. `payload` is a JSON array of its items; `blobs` are places in it that are
-    references into the blob store."""
-
-    token: int
-    batch_id: bytes
-    first: int
-    offsets: Sequence[int]
-    payload: bytes
-    blobs: Sequence[int]
-    task: str
-    attempt: int
-    round: int
-    priority: int
-    policy: TaskPolicy
-    created_at: int
-    lease_until: int
-    exclusive: bool
-    closed: bool
-    forced: str | None = None
-
-
-class Given(msgspec.Struct):
-    slices: list[Leased]
-    suspects: bool = False
-    wait_until: int | None = None
 
 
 class _Segment(msgspec.Struct, gc=False):
@@ -94,13 +66,14 @@ class _Segment(msgspec.Struct, gc=False):
     created_at: int
     max_concurrency: int | None
     ramp_at: int | None
+    metadata: str | None
 
     def head(self) -> Head:
         left = self.stop - self.pos
         return Head(self.id, self.batch_id, self.project, self.queue, self.task, self.priority, self.rank, left)
 
 
-def claim(ask: Ask) -> Script[Given]:
+def claim(ask: Ask) -> Script[Claimed]:
     """Slices for a worker, oldest right first, within every limit. A suspect is given only to an idle worker, alone."""
     now: int = yield Now()
     suspects: list[Row] = yield Each("claim_suspect", [(task,) for task in ask.tasks])
@@ -108,10 +81,10 @@ def claim(ask: Ask) -> Script[Given]:
         found = _Segment(*suspects[0])
         leased = yield from _lease(ask, [(found, found.stop - found.pos)], now, alone=True)
         if leased:
-            return Given(leased, suspects=True)
-    flows: list[Row] = yield Each("claim_flows", [(task,) for task in ask.tasks])
+            return Claimed(leased, suspects=True)
+    found_flows: list[Row] = yield Each("claim_flows", [(task,) for task in ask.tasks])
     quotas: list[Row] = yield All("quotas")
-    flows = _unpaused(flows, quotas)
+    flows = _unpaused(found_flows, quotas)
     full: list[bytes] = []
     while flows:
         rows = yield Each("claim_heads", [(task, project, b"".join(full), HEADS) for task, project in flows])
@@ -134,8 +107,8 @@ def claim(ask: Ask) -> Script[Given]:
         leased = yield from _lease(ask, taken, now, alone=False)
         if taken and not leased:
             continue
-        return Given(leased, suspects=bool(suspects), wait_until=wait_until)
-    return Given([], suspects=bool(suspects))
+        return Claimed(leased, suspects=bool(suspects), wait=None if wait_until is None else (wait_until - now) / 1_000_000)
+    return Claimed([], suspects=bool(suspects))
 
 
 def _whole_groups(shares: list[Share], segments: dict[int, _Segment]) -> list[Share]:
@@ -189,13 +162,13 @@ def _room(
                 room.tasks[project, name] = left
     if batches:
         held: list[Row] = yield Each("batch_usage", [(one,) for one in batches])
-        live_of = dict(held)
+        live_of: dict[bytes, int] = {one: live for one, live in held}
         room.batches.update({one: max(0, most - live_of.get(one, 0)) for one, most in batches.items()})
     weights: list[Row] = (yield All("weights")) if len(projects) > 1 else []
-    return room, in_flight, dict(weights)
+    return room, in_flight, {project: weight for project, weight in weights}
 
 
-def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: bool) -> Script[list[Leased]]:
+def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: bool) -> Script[list[Slice]]:
     if not taken:
         return []
     used_up = [(one.id,) for one, count in taken if one.pos + count == one.stop]
@@ -225,7 +198,7 @@ def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: 
         policy = decode_policy(one.policy)
         referenced = set(unpack(blobs)) if blobs else ()
         leased.append(
-            Leased(
+            Slice(
                 token=token,
                 batch_id=one.batch_id,
                 first=one.first,
@@ -237,6 +210,7 @@ def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: 
                 round=one.round,
                 priority=one.priority,
                 policy=policy,
+                metadata=_metadata(one.metadata),
                 created_at=one.created_at,
                 lease_until=until,
                 exclusive=alone,
@@ -247,6 +221,10 @@ def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: 
     if rows:
         yield Many("insert_lease", rows)
     return leased
+
+
+def _metadata(text: str | None) -> dict[str, Any]:
+    return {} if text is None else msgspec.json.decode(text)
 
 
 def _all_open(states: bytes, offsets: Sequence[int]) -> bool:

@@ -24,6 +24,9 @@ def close_if_done(batch: BatchRow, now: int) -> Script[bool]:
     ended = ended_state(batch.counters(), None if batch.stop is None else Stop(batch.stop))
     batch.phase, batch.ended, batch.finished_at = Phase.closed.value, ended.value, now
     batch.ramp_at = None
+    yield Notify((f"batch:{batch.id.hex()}",))
+    if batch.single:
+        return True
     body = {
         "id": batch.public_id,
         "state": ended.value,
@@ -35,5 +38,4 @@ def close_if_done(batch: BatchRow, now: int) -> Script[bool]:
         "round": batch.round,
     }
     yield Many("insert_event", [(batch.id, "batch.finished", msgspec.json.encode(body).decode(), now)])
-    yield Notify((f"batch:{batch.id.hex()}",))
     return True

@@ -11,7 +11,7 @@ from stook.store.script.segment_row import NewSegment, SegmentStatus
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stook.core.outcome import Failing
+    from stook.core.outcome import Trouble
     from stook.store.script.batch_row import BatchRow
 
 __all__ = ["Flush"]
@@ -33,7 +33,7 @@ class Flush:
         self.ended: list[int] = []
         self.probed = 0
         self.probe_failed = 0
-        self._retrying: dict[tuple[int, ...], NewSegment] = {}
+        self._retrying: dict[tuple[object, ...], NewSegment] = {}
 
     @property
     def touched(self) -> bool:
@@ -107,7 +107,7 @@ class Flush:
         if batch.keyed:
             self.ended.extend(first + offset for offset in offsets)
 
-    def failure(self, index: int, trouble: Failing, *, round_: int, attempt: int, nth: int, final: bool) -> None:
+    def failure(self, index: int, trouble: Trouble, *, round_: int, attempt: int, nth: int, final: bool) -> None:
         self.failures.append(
             (
                 self.batch.id,
@@ -140,9 +140,17 @@ class Flush:
 
     def again(self, first: int, offset: int, segment: NewSegment) -> None:
         """An item goes back to the queue with others of its chunk that go back alike."""
-        alike = (first, segment.round, segment.attempt, segment.losses, int(segment.status), int(segment.closed))
-        alike += (segment.due_at or 0, segment.group)
-        found = None if segment.alone and not segment.group else self._retrying.get(alike)
+        alike = (
+            first,
+            segment.round,
+            segment.attempt,
+            segment.losses,
+            segment.status,
+            segment.closed,
+            segment.due_at,
+            segment.group,
+        )
+        found = None if segment.alone and segment.group is None else self._retrying.get(alike)
         if found is None:
             segment.offsets = [offset]
             self._retrying[alike] = segment

@@ -55,9 +55,11 @@ def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None) -> Sc
         rows.append(segment.columns(batch, now=now, rank=rank))
         rank += len(segment.offsets)
     yield Many("insert_segment", rows)
+    yield Notify((f"task:{batch.task}", f"batch:{batch.id.hex()}"))
+    if batch.single:
+        return count
     body = {"id": batch.public_id, "round": batch.round, "executions": count}
     yield Many("insert_event", [(batch.id, "batch.reopened", msgspec.json.encode(body).decode(), now)])
-    yield Notify((f"task:{batch.task}", f"batch:{batch.id.hex()}"))
     return count
 
 

@@ -37,8 +37,8 @@ class NewSegment(msgspec.Struct, kw_only=True, gc=False):
     """A group of its own, joined by no other items."""
     alone: bool = False
     """Joined by no other item at all."""
-    group: int = 0
-    """Items with different numbers stay in different segments."""
+    group: tuple[int, int] | None = None
+    """Items of different groups stay in different segments."""
     due_at: int | None = None
 
     def columns(self, batch: BatchRow, *, now: int, rank: int, expires_at: int | None = None) -> tuple[object, ...]:

@@ -24,7 +24,7 @@ from stook.store.statement import Each, Many, Notify, Now, Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stook.core.outcome import Settling
+    from stook.core.outcome import Settlement
     from stook.store.script.batch_row import BatchRow
     from stook.store.statement import Row, Script
 
@@ -38,15 +38,15 @@ class SettleAnswer(msgspec.Struct):
     paused: list[bytes] = msgspec.field(default_factory=list)
 
 
-def settle(settlings: Sequence[Settling], draw: Callable[[], float]) -> Script[SettleAnswer]:
+def settle(settlements: Sequence[Settlement], draw: Callable[[], float]) -> Script[SettleAnswer]:
     """Every batch named is locked, so settlements of one batch follow each other and number its outcomes."""
-    batches = yield from lock_batches(one.batch_id for one in settlings)
+    batches = yield from lock_batches(one.batch_id for one in settlements)
     now: int = yield Now()
-    rows: list[Row] = yield Each("lock_lease", sorted({(one.token,) for one in settlings}))
+    rows: list[Row] = yield Each("lock_lease", sorted({(one.token,) for one in settlements}))
     held = {row[0]: Held(*row) for row in rows}
     answer = SettleAnswer([])
     flushes = {batch_id: Flush(batch, now) for batch_id, batch in batches.items()}
-    for one in settlings:
+    for one in settlements:
         lease, flush = held.get(one.token), flushes.get(one.batch_id)
         if lease is None or flush is None or lease.batch_id != one.batch_id:
             answer.lost.append(one.token)
@@ -91,7 +91,7 @@ def _write(flushes: Sequence[Flush]) -> Script[None]:
         if flush.segments:
             rank = yield from virtual_time(flush.batch.project)
             segments.extend(one.columns(flush.batch, now=flush.now, rank=rank) for one in flush.segments)
-            topics.add(f"task:{flush.batch.task}")
+            topics.update((f"task:{flush.batch.task}", "timer"))
     if segments:
         yield Many("insert_segment", segments)
         yield Notify(tuple(topics))

@@ -8,7 +8,7 @@ import msgspec
 
 from stook.core.decide import Fails, Quarantine, Requeue, RetryAt, after_failure, after_loss
 from stook.core.fingerprint import fingerprint
-from stook.core.outcome import Failing
+from stook.core.outcome import Trouble
 from stook.core.picks import as_range, remaining
 from stook.core.states import Event, State, move
 from stook.store.script.segment_row import NewSegment, SegmentStatus
@@ -16,7 +16,7 @@ from stook.store.script.segment_row import NewSegment, SegmentStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stook.core.outcome import Settling
+    from stook.core.outcome import Settlement
     from stook.store.script.flush import Flush
 
 __all__ = ["Held", "lose_slice", "settle_slice"]
@@ -49,27 +49,27 @@ class Held(msgspec.Struct, gc=False):
         return as_range(self.lo, self.hi, self.picks)
 
 
-def settle_slice(flush: Flush, lease: Held, settling: Settling, draw: Callable[[], float]) -> int:
+def settle_slice(flush: Flush, lease: Held, settlement: Settlement, draw: Callable[[], float]) -> int:
     """Adds the settlement to the flush; returns how many of its items had ended already."""
     states = flush.chunk_states(lease.first, lease.states)
     open_now = flush.open_left.get(lease.token)
-    whole = _whole_success(lease, settling, states, flush.batch.stop) if open_now is None else False
+    whole = _whole_success(lease, settlement, states, flush.batch.stop) if open_now is None else False
     if whole:
         lo, hi = lease.lo, lease.hi
         states[lo:hi] = _SUCCEEDED * (hi - lo)
-        _succeed(flush, lease, range(lo, hi), settling.results, settling.durations, settling.blobs)
+        _succeed(flush, lease, range(lo, hi), settlement.results, settlement.durations, settlement.blobs)
         flush.leases_done.append((lease.token,))
         flush.open_left[lease.token] = ()
         return 0
     still = set(lease.offsets if open_now is None else open_now)
     gone: set[int] = set()
-    stale = _successes(flush, lease, settling, states, still, gone)
-    for failing in settling.troubles:
-        if failing.offset not in still or failing.offset in gone:
+    stale = _successes(flush, lease, settlement, states, still, gone)
+    for trouble in settlement.troubles:
+        if trouble.offset not in still or trouble.offset in gone:
             stale += 1
             continue
-        gone.add(failing.offset)
-        _trouble(flush, lease, failing, states, draw)
+        gone.add(trouble.offset)
+        _trouble(flush, lease, trouble, states, draw)
     left = remaining(lease.offsets if open_now is None else open_now, gone)
     flush.open_left[lease.token] = left
     if not left:
@@ -77,28 +77,28 @@ def settle_slice(flush: Flush, lease: Held, settling: Settling, draw: Callable[[
     return stale
 
 
-def _whole_success(lease: Held, settling: Settling, states: bytearray, stop: str | None) -> bool:
+def _whole_success(lease: Held, settlement: Settlement, states: bytearray, stop: str | None) -> bool:
     count = lease.hi - lease.lo
     return (
         lease.picks is None
-        and not settling.troubles
+        and not settlement.troubles
         and stop not in ("hard", "expire")
-        and len(settling.offsets) == count
-        and settling.offsets[0] == lease.lo
-        and settling.offsets[-1] == lease.hi - 1
-        and (isinstance(settling.offsets, range) or settling.offsets == list(range(lease.lo, lease.hi)))
+        and len(settlement.offsets) == count
+        and settlement.offsets[0] == lease.lo
+        and settlement.offsets[-1] == lease.hi - 1
+        and (isinstance(settlement.offsets, range) or settlement.offsets == list(range(lease.lo, lease.hi)))
         and not states[lease.lo : lease.hi].strip(_RUNNING)
     )
 
 
 def _successes(
-    flush: Flush, lease: Held, settling: Settling, states: bytearray, still: set[int], gone: set[int]
+    flush: Flush, lease: Held, settlement: Settlement, states: bytearray, still: set[int], gone: set[int]
 ) -> int:
     """Items that succeeded, in offset order; those whose cancellation was asked for end cancelled."""
     good: list[tuple[int, int]] = []
     cancelled: list[int] = []
     stale = 0
-    for place, offset in enumerate(settling.offsets):
+    for place, offset in enumerate(settlement.offsets):
         if offset not in still or offset in gone:
             stale += 1
             continue
@@ -111,13 +111,13 @@ def _successes(
             cancelled.append(offset)
     if good:
         good.sort()
-        referenced = set(settling.blobs)
+        referenced = set(settlement.blobs)
         _succeed(
             flush,
             lease,
             [offset for offset, _ in good],
-            [settling.results[place] for _, place in good],
-            [settling.durations[place] for _, place in good],
+            [settlement.results[place] for _, place in good],
+            [settlement.durations[place] for _, place in good],
             [at for at, (_, place) in enumerate(good) if place in referenced] if referenced else (),
         )
     if cancelled:
@@ -158,32 +158,32 @@ def _succeed(
 
 
 def _trouble(
-    flush: Flush, lease: Held, failing: Failing, states: bytearray, draw: Callable[[], float]
+    flush: Flush, lease: Held, trouble: Trouble, states: bytearray, draw: Callable[[], float]
 ) -> None:
     policy = flush.batch.task_policy
-    match failing.kind:
+    match trouble.kind:
         case "cancelled":
-            _end(flush, lease, failing, states, State.cancelled)
+            _end(flush, lease, trouble, states, State.cancelled)
         case "released" | "bisected":
-            bisected = failing.kind == "bisected"
-            half = failing.half if bisected else 0
-            _back(flush, lease, failing.offset, states, Event.release, half=half, grouped=bisected)
+            bisected = trouble.kind == "bisected"
+            half = trouble.halves if bisected else 0
+            _back(flush, lease, trouble.offset, states, Event.release, half=half, grouped=bisected)
         case "lost":
             verdict = after_loss(alone=True, losses=lease.losses, max_losses=policy.max_losses)
             flush.batch.losses += 1
             match verdict:
                 case Quarantine(losses):
-                    _fail(flush, lease, failing, states, nth=losses)
+                    _fail(flush, lease, trouble, states, nth=losses)
                 case Requeue(losses):
                     flush.failure(
-                        lease.first + failing.offset,
-                        failing,
+                        lease.first + trouble.offset,
+                        trouble,
                         round_=lease.round,
                         attempt=lease.attempt,
                         nth=losses,
                         final=False,
                     )
-                    _back(flush, lease, failing.offset, states, Event.lose, losses=losses, grouped=True)
+                    _back(flush, lease, trouble.offset, states, Event.lose, losses=losses, grouped=True)
                 case _:
                     assert_never(verdict)
         case "failed":
@@ -191,55 +191,55 @@ def _trouble(
                 policy=policy.retry,
                 max_attempts=policy.max_attempts,
                 attempt=lease.attempt,
-                retryable=failing.retryable,
-                retry_after=failing.retry_after,
+                retryable=trouble.retryable,
+                retry_after=trouble.retry_after,
                 now=flush.now,
                 draw=draw(),
             )
             match decision:
                 case Fails():
-                    _fail(flush, lease, failing, states, nth=0)
+                    _fail(flush, lease, trouble, states, nth=0)
                 case RetryAt(due_at):
-                    _retry(flush, lease, failing, states, due_at)
+                    _retry(flush, lease, trouble, states, due_at)
                 case _:
                     assert_never(decision)
         case _:
-            assert_never(failing.kind)
+            assert_never(trouble.kind)
 
 
-def _fail(flush: Flush, lease: Held, failing: Failing, states: bytearray, *, nth: int) -> None:
-    end = _after(flush, states[failing.offset], Event.fail)
+def _fail(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, *, nth: int) -> None:
+    end = _after(flush, states[trouble.offset], Event.fail)
     final = end is State.failed
-    index = lease.first + failing.offset
-    flush.failure(index, failing, round_=lease.round, attempt=lease.attempt, nth=nth, final=final)
-    _end(flush, lease, failing, states, end)
+    index = lease.first + trouble.offset
+    flush.failure(index, trouble, round_=lease.round, attempt=lease.attempt, nth=nth, final=final)
+    _end(flush, lease, trouble, states, end)
 
 
-def _end(flush: Flush, lease: Held, failing: Failing, states: bytearray, end: State) -> None:
-    states[failing.offset] = end
+def _end(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, end: State) -> None:
+    states[trouble.offset] = end
     flush.outcome(
         lease.first,
-        [failing.offset],
+        [trouble.offset],
         end,
         round_=lease.round,
         attempt=lease.attempt,
-        durations=(failing.duration,),
+        durations=(trouble.duration,),
     )
     flush.count_probe(lease.round, 1, failed=1)
 
 
-def _retry(flush: Flush, lease: Held, failing: Failing, states: bytearray, due_at: int) -> None:
-    index = lease.first + failing.offset
-    flush.failure(index, failing, round_=lease.round, attempt=lease.attempt, nth=0, final=False)
-    end = _after(flush, states[failing.offset], Event.retry)
+def _retry(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, due_at: int) -> None:
+    index = lease.first + trouble.offset
+    flush.failure(index, trouble, round_=lease.round, attempt=lease.attempt, nth=0, final=False)
+    end = _after(flush, states[trouble.offset], Event.retry)
     if end is not State.scheduled or flush.batch.stop is not None:
-        _end(flush, lease, failing, states, State.expired if end is State.expired else State.cancelled)
+        _end(flush, lease, trouble, states, State.expired if end is State.expired else State.cancelled)
         return
-    states[failing.offset] = end
+    states[trouble.offset] = end
     flush.batch.retries += 1
     flush.again(
         lease.first,
-        failing.offset,
+        trouble.offset,
         NewSegment(
             first=lease.first,
             offsets=(),
@@ -247,8 +247,8 @@ def _retry(flush: Flush, lease: Held, failing: Failing, states: bytearray, due_a
             round=lease.round,
             attempt=lease.attempt + 1,
             status=SegmentStatus.scheduled,
-            closed=failing.singly,
-            alone=failing.singly,
+            closed=trouble.singly,
+            alone=trouble.singly,
             due_at=due_at,
         ),
     )
@@ -288,7 +288,7 @@ def _back(
             status=SegmentStatus.suspect if suspect else SegmentStatus.ready,
             closed=grouped or bool(lease.closed),
             alone=losses is not None,
-            group=half,
+            group=(lease.token, half) if half else None,
         ),
     )
 
@@ -317,9 +317,9 @@ def lose_slice(flush: Flush, lease: Held) -> None:
             assert_never(verdict)
 
 
-def _lost(offset: int, losses: int) -> Failing:
+def _lost(offset: int, losses: int) -> Trouble:
     message = f"its worker died {losses} times while running it alone"
-    return Failing(
+    return Trouble(
         offset=offset,
         kind="lost",
         type="WorkerLost",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stook.store.script.batch_row import BatchRow
     from stook.store.statement import Row, Script
 
-__all__ = ["cancel", "stop_waiting"]
+__all__ = ["cancel", "give_up", "stop_waiting"]
 
 _WAITING: Final = bytes([State.queued, State.scheduled, State.suspended])
 
@@ -38,6 +38,19 @@ def cancel(batch_id: bytes, *, hard: bool, reason: str) -> Script[BatchRow]:
         yield from close_if_done(batch, now)
         yield from save_batches([batch])
     return batch
+
+
+def give_up(batch_id: bytes, *, reason: str) -> Script[None]:
+    """Cancels a batch whose submission failed half way and frees its key. One that was sealed stays as it is."""
+    batch = yield from lock_batch(batch_id)
+    now: int = yield Now()
+    if batch.sealed_at is not None:
+        return
+    batch.reason = reason
+    yield Run("free_batch_key", (batch.id,))
+    yield from stop_waiting(batch, now, Stop.soft)
+    yield from close_if_done(batch, now)
+    yield from save_batches([batch])
 
 
 def stop_waiting(batch: BatchRow, now: int, stop: Stop) -> Script[None]:

@@ -114,8 +114,8 @@ def _not_yet_there(batch: BatchRow, chunks: list[Chunk], at: int) -> list[Chunk]
     while passed < len(chunks) and at < batch.total:
         at += chunks[passed].count
         passed += 1
-    if at != batch.total and passed < len(chunks):
-        raise Conflict(f"batch {batch.public_id} has {batch.total} items, none of these chunks begins there")
+    if at > batch.total:
+        raise Conflict(f"batch {batch.public_id} has {batch.total} items, which is within one of these chunks")
     return chunks[passed:]
 
 
@@ -182,7 +182,8 @@ def _add(
 ) -> Script[None]:
     later = run_at is not None and run_at > now
     rank = max(batch.rank, (yield from virtual_time(batch.project)))
-    chunk_rows, states, segments, keys = [], [], [], []
+    chunk_rows, states, segments = [], [], []
+    keys: list[tuple[bytes, str, int]] = []
     for chunk in chunks:
         first = batch.total
         keyed = None if chunk.keys is None else msgspec.json.encode(chunk.keys).decode()
@@ -210,8 +211,7 @@ def _add(
     yield Many("insert_chunk", chunk_rows)
     yield Many("insert_state", states)
     yield Many("insert_segment", segments)
-    if not later:
-        yield Notify((f"task:{batch.task}",))
+    yield Notify(("timer",) if later else (f"task:{batch.task}",))
 
 
 def _add_keys(keys: list[tuple[bytes, str, int]]) -> Script[None]:

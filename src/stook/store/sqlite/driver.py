@@ -43,23 +43,23 @@ class SqliteStore:
         self,
         url: str,
         *,
-        clock: Callable[[], int] = _microseconds,
+        clock: Callable[[], int] | None = None,
         synchronous: Synchronous = "full",
         look: float = 0.05,
     ) -> None:
         self.url = url
         self.path = path_of(url)
-        self._clock = clock
         self._look = look
         self._topics = Topics()
+        told = clock or _microseconds
         connection = connect(self.path, synchronous=synchronous)
         try:
             migrate(connection, self.path)
         except BaseException:
             connection.close()
             raise
-        self._writer = Writer(connection, self.path, clock, self._topics.notify)
-        self._reader = Reader(self.path, clock)
+        self._writer = Writer(connection, self.path, told, self._topics.notify)
+        self._reader = Reader(self.path, told)
         self._watcher = connect(self.path, read_only=True)
         self._version = self._data_version()
 

@@ -2,7 +2,7 @@
 -- Locks: segments, passing over those another claim holds. Nothing here waits.
 select s.id, s.batch_id, s.first, s.pos, s.stop, s.picks, s.project, s.task, s.queue, s.priority, s.rank, s.round,
        s.attempt, s.losses, s.closed, s.ready_at,
-       b.policy, b.created_at, b.max_concurrency, b.ramp_at
+       b.policy, b.created_at, b.max_concurrency, b.ramp_at, b.metadata
 from unnest($1::text[], $2::text[], $3::bytea[], $4::integer[]) as k (task, project, skip, most)
 cross join lateral (
     select * from segment

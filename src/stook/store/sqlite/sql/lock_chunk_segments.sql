@@ -1,1 +1,1 @@
-select first, pos, stop, picks, status from segment where batch_id = ?1 and first = ?2;
+select id, first, pos, stop, picks, status, round from segment where batch_id = ?1 and first = ?2;

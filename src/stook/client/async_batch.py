@@ -1,0 +1,139 @@
+"""The handle of a batch, for coroutines."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from stook.client.result import Result
+from stook.core.errors import ResultTimeout
+from stook.core.ids import execution_id
+from stook.core.retry_scope import RetryScope
+from stook.core.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from stook.client.backend import Backend
+    from stook.store.script.read.batch_view import BatchView
+    from stook.store.script.read.failures import FailureGroup
+
+__all__ = ["AsyncBatch"]
+
+LOOK = 0.5
+
+
+class AsyncBatch:
+    """Holds nothing but the batch's id: every method asks anew, any number of handles may exist."""
+
+    def __init__(self, backend: Backend, batch_id: bytes) -> None:
+        self._backend = backend
+        self._id = batch_id
+
+    @property
+    def id(self) -> str:
+        return execution_id(self._id, 0)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+    async def show(self) -> BatchView:
+        """State, counters and times, at the same cost for every size."""
+        return await self._backend.show(self._id)
+
+    async def wait(self, timeout: float | None = None) -> BatchView:
+        """Until the batch has ended. `ResultTimeout` after `timeout` seconds; the batch goes on."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            view = await self.show()
+            if view.state.terminal:
+                return view
+            left = LOOK if until is None else min(LOOK, until - time.monotonic())
+            if left <= 0:
+                raise ResultTimeout(f"batch {self.id} is {view.state.value} after {timeout} s")
+            await self._backend.wait_for_change(self._id, left)
+
+    async def results(self) -> AsyncIterator[Result]:
+        """All executions in input order, as they are now."""
+        async for page in self.result_pages():
+            for one in page:
+                yield one
+
+    async def as_completed(self) -> AsyncIterator[Result]:
+        """Each execution as it ends, until the batch has ended; those that ended before come first, in their order.
+        One that is retried by hand comes again when it ends again."""
+        async for page in self.completed_pages():
+            for one in page:
+                yield one
+
+    async def result(self, *, index: int | None = None, key: str | None = None) -> Result:
+        """One execution by its index or the caller's key, as it is now."""
+        return Result((await self._backend.item(self._id, index=index, key=key)).item)
+
+    async def failures(self) -> AsyncIterator[Result]:
+        """Executions that have failed, with tracebacks."""
+        async for page in self.failure_pages():
+            for one in page:
+                yield one
+
+    async def result_pages(self) -> AsyncIterator[list[Result]]:
+        async for rows in self._backend.results(self._id):
+            yield [Result(row) for row in rows]
+
+    async def completed_pages(self) -> AsyncIterator[list[Result]]:
+        async for rows in self._backend.settled(self._id):
+            yield [Result(row) for row in rows]
+
+    async def failure_pages(self) -> AsyncIterator[list[Result]]:
+        after: int | None = 0
+        while after is not None:
+            page = await self._backend.executions(
+                self._id, states={State.failed}, after=after, limit=500, tracebacks=True
+            )
+            yield [Result(row) for row in page.rows]
+            after = page.after
+
+    async def failure_groups(self) -> list[FailureGroup]:
+        """Failures by cause, the most frequent first."""
+        return await self._backend.failure_groups(self._id)
+
+    async def why(self) -> list[str]:
+        """Why nothing more runs right now, in words."""
+        return await self._backend.why(self._id)
+
+    async def cancel(self, *, hard: bool = False, reason: str = "cancelled by user") -> None:
+        """Nothing more starts; with `hard`, what runs is stopped."""
+        await self._backend.cancel(self._id, hard=hard, reason=reason)
+
+    async def cancel_items(self, indexes: Sequence[int]) -> int:
+        """How many of them ended or will end cancelled."""
+        answer = await self._backend.cancel_items(self._id, indexes)
+        return len(answer.ended) + len(answer.asked)
+
+    async def pause(self, *, reason: str = "paused by user") -> None:
+        await self._backend.pause(self._id, reason=reason)
+
+    async def resume(self, *, ramp: bool = True) -> None:
+        """Goes on; concurrency grows over ten seconds unless `ramp` is False."""
+        await self._backend.resume(self._id, ramp=ramp)
+
+    async def retry(
+        self,
+        *,
+        group: str | None = None,
+        indexes: Sequence[int] | None = None,
+        states: Sequence[str] = ("failed",),
+        probe: int | None = None,
+    ) -> int:
+        """Takes ended executions up again in this batch: all that failed, one failure group's, or chosen ones. With
+        `probe`, so many are tried first. Returns how many were queued now."""
+        scope = RetryScope(tuple(states), group, None if indexes is None else tuple(indexes))
+        return await self._backend.retry(self._id, scope, probe=probe)
+
+    async def limit(self, max_concurrency: int | None) -> None:
+        """Executions of this batch in flight at once, from now on."""
+        await self._backend.limit(self._id, max_concurrency)
+
+    async def delete(self) -> None:
+        """An ended batch with everything that belongs to it."""
+        await self._backend.delete(self._id)

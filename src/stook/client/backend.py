@@ -1,0 +1,64 @@
+"""What a batch handle needs of whoever keeps the batch: the engine in this process, or a server far away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Sequence
+
+    from stook.core.retry_scope import RetryScope
+    from stook.core.states import State
+    from stook.store.script.cancel_items import CancelledItems
+    from stook.store.script.read.batch_view import BatchView
+    from stook.store.script.read.execution_view import ExecutionView
+    from stook.store.script.read.executions import ExecutionPage
+    from stook.store.script.read.failures import FailureGroup
+    from stook.store.script.read.item_row import ItemRow
+
+__all__ = ["Backend"]
+
+
+class Backend(Protocol):
+    """As `stook.engine.service.Engine` documents each."""
+
+    async def show(self, batch_id: bytes) -> BatchView: ...
+
+    async def wait_for_change(self, batch_id: bytes, timeout: float) -> bool: ...
+
+    def results(self, batch_id: bytes, after: int = 0) -> AsyncIterator[list[ItemRow]]: ...
+
+    def settled(self, batch_id: bytes, after: int = 0, *, live: bool = True) -> AsyncIterator[list[ItemRow]]: ...
+
+    async def item(
+        self, batch_id: bytes, *, index: int | None = None, key: str | None = None
+    ) -> ExecutionView: ...
+
+    async def executions(
+        self,
+        batch_id: bytes,
+        *,
+        states: Collection[State] | None = None,
+        group: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+        tracebacks: bool = False,
+    ) -> ExecutionPage: ...
+
+    async def failure_groups(self, batch_id: bytes) -> list[FailureGroup]: ...
+
+    async def why(self, batch_id: bytes) -> list[str]: ...
+
+    async def cancel(self, batch_id: bytes, *, hard: bool = False, reason: str = ...) -> None: ...
+
+    async def cancel_items(self, batch_id: bytes, indexes: Sequence[int]) -> CancelledItems: ...
+
+    async def pause(self, batch_id: bytes, *, reason: str = ...) -> None: ...
+
+    async def resume(self, batch_id: bytes, *, ramp: bool = True) -> None: ...
+
+    async def retry(self, batch_id: bytes, scope: RetryScope, *, probe: int | None = None) -> int: ...
+
+    async def delete(self, batch_id: bytes) -> None: ...
+
+    async def limit(self, batch_id: bytes, max_concurrency: int | None) -> None: ...

@@ -1,0 +1,110 @@
+"""The handle of a batch, for threads: the same methods as `AsyncBatch`, blocking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from stook.client.async_batch import AsyncBatch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+    from typing import Any
+
+    from stook.client.backend import Backend
+    from stook.client.result import Result
+    from stook.store.script.read.batch_view import BatchView
+    from stook.store.script.read.failures import FailureGroup
+
+__all__ = ["AsyncBatch", "Batch", "Caller"]
+
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """Runs coroutines somewhere else and blocks for their answer."""
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T: ...
+
+    def iterate(self, pages: AsyncIterator[list[T]]) -> Iterator[T]: ...
+
+
+class Batch:
+    """What `task.map` returns."""
+
+    def __init__(self, backend: Backend, batch_id: bytes, caller: Caller) -> None:
+        self._async = AsyncBatch(backend, batch_id)
+        self._caller = caller
+
+    @property
+    def id(self) -> str:
+        return self._async.id
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.id}>"
+
+    def show(self) -> BatchView:
+        """State, counters and times, at the same cost for every size."""
+        return self._caller.call(self._async.show())
+
+    def wait(self, timeout: float | None = None) -> BatchView:
+        """Until the batch has ended. `ResultTimeout` after `timeout` seconds; the batch goes on."""
+        return self._caller.call(self._async.wait(timeout))
+
+    def results(self) -> Iterator[Result]:
+        """All executions in input order, as they are now."""
+        return self._caller.iterate(self._async.result_pages())
+
+    def as_completed(self) -> Iterator[Result]:
+        """Each execution as it ends, until the batch has ended."""
+        return self._caller.iterate(self._async.completed_pages())
+
+    def result(self, *, index: int | None = None, key: str | None = None) -> Result:
+        """One execution by its index or the caller's key, as it is now."""
+        return self._caller.call(self._async.result(index=index, key=key))
+
+    @property
+    def failures(self) -> Iterator[Result]:
+        """Executions that have failed, with tracebacks."""
+        return self._caller.iterate(self._async.failure_pages())
+
+    def failure_groups(self) -> list[FailureGroup]:
+        """Failures by cause, the most frequent first."""
+        return self._caller.call(self._async.failure_groups())
+
+    def why(self) -> list[str]:
+        """Why nothing more runs right now, in words."""
+        return self._caller.call(self._async.why())
+
+    def cancel(self, *, hard: bool = False, reason: str = "cancelled by user") -> None:
+        """Nothing more starts; with `hard`, what runs is stopped."""
+        self._caller.call(self._async.cancel(hard=hard, reason=reason))
+
+    def cancel_items(self, indexes: Sequence[int]) -> int:
+        """How many of them ended or will end cancelled."""
+        return self._caller.call(self._async.cancel_items(indexes))
+
+    def pause(self, *, reason: str = "paused by user") -> None:
+        self._caller.call(self._async.pause(reason=reason))
+
+    def resume(self, *, ramp: bool = True) -> None:
+        """Goes on; concurrency grows over ten seconds unless `ramp` is False."""
+        self._caller.call(self._async.resume(ramp=ramp))
+
+    def retry(
+        self,
+        *,
+        group: str | None = None,
+        indexes: Sequence[int] | None = None,
+        states: Sequence[str] = ("failed",),
+        probe: int | None = None,
+    ) -> int:
+        """Takes ended executions up again in this batch; returns how many were queued now."""
+        return self._caller.call(self._async.retry(group=group, indexes=indexes, states=states, probe=probe))
+
+    def limit(self, max_concurrency: int | None) -> None:
+        """Executions of this batch in flight at once, from now on."""
+        self._caller.call(self._async.limit(max_concurrency))
+
+    def delete(self) -> None:
+        """An ended batch with everything that belongs to it."""
+        self._caller.call(self._async.delete())

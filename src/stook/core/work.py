@@ -1,0 +1,87 @@
+"""What passes between workers and the engine: claims out, slices in; renewals out, cancellations in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stook.core.policy import TaskPolicy
+
+__all__ = ["Claim", "Claimed", "Renewed", "Settled", "Slice"]
+
+
+class Slice(msgspec.Struct, gc=False):
+    """Items of one chunk of one batch, claimed together under one token.
+
+    `offsets` are positions within the chunk; `index` of an item is `first + offset`. `payload` is a JSON array of just
+    these items' payloads in the order of `offsets`: byte-exact as submitted between its commas. Items whose payload
+    lies in the blob store are already resolved.
+    """
+
+    token: int
+    batch_id: bytes
+    first: int
+    offsets: Sequence[int]
+    payload: bytes
+    task: str
+    attempt: int
+    round: int
+    priority: int
+    policy: TaskPolicy
+    created_at: int
+    lease_until: int
+    blobs: Sequence[int] = ()
+    """Places in `payload` that are still references into the blob store; empty once a worker gets the slice."""
+    exclusive: bool = False
+    """A suspect: run it alone, pull nothing else until it has settled."""
+    closed: bool = False
+    """For batched tasks: this slice is one group, joined by no other items (bisect, retry_singly)."""
+    forced: str | None = None
+    """For batched tasks: why the group closed when the claim closed it (size, timeout, retry, bisect)."""
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What the submitter attached to the batch; handlers read it as `ctx.metadata`."""
+
+
+class Claim(msgspec.Struct):
+    """What a worker can take now. `tasks` by name. `items` is the most executions it wants in this claim."""
+
+    worker: str
+    tasks: Sequence[str]
+    items: int
+    idle: bool
+    """Nothing is in flight: only then may a suspect (exclusive) slice be given."""
+    lease: float = 60.0
+    """Seconds."""
+    slices: int = 16
+    """At most so many slices."""
+
+
+class Claimed(msgspec.Struct):
+    slices: list[Slice]
+    suspects: bool = False
+    """Suspect slices wait for an idle worker."""
+    wait: float | None = None
+    """Seconds after which something may become claimable without a signal (a forming group's timeout)."""
+
+
+class Settled(msgspec.Struct):
+    """`lost` holds tokens that were not live any more: nothing settled under them changed anything.
+
+    `stale` counts items that had already ended in another way (cancelled meanwhile).
+    """
+
+    lost: Sequence[int] = ()
+    stale: int = 0
+    closed: Sequence[bytes] = ()
+    """Batches that ended with this settlement."""
+
+
+class Renewed(msgspec.Struct):
+    lost: Sequence[int]
+    """Tokens that are gone: stop their items, drop their results."""
+    cancelled: Sequence[tuple[int, Sequence[int] | None]]
+    """(token, offsets or None for all): cancellation is asked for."""

@@ -1,0 +1,168 @@
+"""Taking items in at any size with flat memory: items become chunks as they arrive, chunks are appended in bites while
+the next are being made."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from stook.core import chunk as chunks
+from stook.core.picks import pack
+from stook.store.script.submit import append
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stook.core.chunk import Chunk
+    from stook.engine.blobs import Blobs
+    from stook.store.port import Store
+    from stook.store.script.submit import Appended
+
+__all__ = ["Chunker", "Intake"]
+
+BITE_ITEMS: Final = 32 * chunks.MAX_ITEMS
+BITE_BYTES: Final = 4 * 2**20
+
+
+class Chunker:
+    """Cuts items into chunks of at most 512 items or about 256 KiB. Large payloads go to the blob store first."""
+
+    def __init__(self, blobs: Blobs, batch_id: bytes, first: int = 0) -> None:
+        self._blobs = blobs
+        self._batch_id = batch_id
+        self._index = first
+
+    async def cut(
+        self,
+        payloads: Sequence[bytes],
+        keys: Sequence[str] | None = None,
+        dedupe: Sequence[str | None] | None = None,
+    ) -> list[Chunk]:
+        if not payloads:
+            return []
+        sizes = list(map(len, payloads))
+        large: set[int] = set()
+        if max(sizes) > self._blobs.inline:
+            payloads = list(payloads)
+            large = {place for place, size in enumerate(sizes) if size > self._blobs.inline}
+            for place in sorted(large):
+                index = self._index + place
+                payloads[place] = await self._blobs.put(self._batch_id, f"p{index}", payloads[place], index=index)
+                sizes[place] = len(payloads[place])
+        made, lo = [], 0
+        while lo < len(payloads):
+            hi = self._end(sizes, lo)
+            referenced = [place - lo for place in range(lo, hi) if place in large] if large else []
+            made.append(
+                chunks.make_chunk(
+                    payloads[lo:hi],
+                    keys=None if keys is None else list(keys[lo:hi]),
+                    blobs=pack(referenced) if referenced else None,
+                    dedupe=None if dedupe is None else list(dedupe[lo:hi]),
+                )
+            )
+            lo = hi
+        self._index += len(payloads)
+        return made
+
+    @staticmethod
+    def _end(sizes: Sequence[int], lo: int) -> int:
+        most = min(lo + chunks.MAX_ITEMS, len(sizes))
+        if sum(sizes[lo:most]) <= chunks.MAX_BYTES:
+            return most
+        hi, total = lo, 0
+        while hi < most and (hi == lo or total + sizes[hi] <= chunks.MAX_BYTES):
+            total += sizes[hi]
+            hi += 1
+        return hi
+
+
+class Intake:
+    """Appends to one open batch, starting behind what it already has. One append is under way while the next bite
+    gathers; an append that failed shows at the next `add` or at `finish`."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        batch_id: bytes,
+        *,
+        at: int = 0,
+        run_at: int | None = None,
+        expires_at: int | None = None,
+    ) -> None:
+        self._store = store
+        self._chunker = Chunker(blobs, batch_id, at)
+        self._batch_id = batch_id
+        self._at = at
+        self._run_at = run_at
+        self._expires_at = expires_at
+        self._skip = at
+        self._payloads: list[bytes] = []
+        self._keys: list[str] | None = None
+        self._dedupe: list[str | None] | None = None
+        self._bytes = 0
+        self._sending: asyncio.Task[Appended] | None = None
+        self._sent = at
+        self.existing: list[tuple[int, bytes, int]] = []
+        """(index in the input, batch, index) of items whose dedupe key was held."""
+
+    async def add(
+        self,
+        payloads: Sequence[bytes],
+        keys: Sequence[str] | None = None,
+        dedupe: Sequence[str | None] | None = None,
+    ) -> None:
+        """Takes the next items in order; those the batch already had are passed over."""
+        if self._skip:
+            passed = min(self._skip, len(payloads))
+            self._skip -= passed
+            payloads = payloads[passed:]
+            keys = keys if keys is None else keys[passed:]
+            dedupe = dedupe if dedupe is None else dedupe[passed:]
+        for lo in range(0, len(payloads), BITE_ITEMS):
+            part = payloads[lo : lo + BITE_ITEMS]
+            self._payloads.extend(part)
+            self._bytes += sum(map(len, part))
+            if keys is not None:
+                self._keys = self._keys or []
+                self._keys.extend(keys[lo : lo + BITE_ITEMS])
+            if dedupe is not None:
+                self._dedupe = self._dedupe or []
+                self._dedupe.extend(dedupe[lo : lo + BITE_ITEMS])
+            if len(self._payloads) >= BITE_ITEMS or self._bytes >= BITE_BYTES:
+                await self._send()
+
+    async def finish(self) -> None:
+        """Everything given is durable afterwards."""
+        await self._send()
+        await self._sent_before()
+
+    async def drop(self) -> None:
+        """Waits for what is under way and forgets the rest."""
+        self._payloads = []
+        if self._sending is not None:
+            await asyncio.gather(self._sending, return_exceptions=True)
+            self._sending = None
+
+    async def _send(self) -> None:
+        if not self._payloads:
+            return
+        made = await self._chunker.cut(self._payloads, self._keys, self._dedupe)
+        count, by_key = len(self._payloads), self._dedupe is not None
+        self._payloads, self._keys, self._dedupe, self._bytes = [], None, None, 0
+        await self._sent_before()
+        at = None if by_key else self._at
+        self._at += count
+        self._sending = asyncio.create_task(
+            self._store.write(
+                append, self._batch_id, made, at=at, run_at=self._run_at, expires_at=self._expires_at
+            )
+        )
+
+    async def _sent_before(self) -> None:
+        if self._sending is not None:
+            sending, self._sending = self._sending, None
+            appended = await sending
+            self.existing.extend((self._sent + offset, batch, index) for offset, batch, index in appended.existing)
+            self._sent = self._at

@@ -1,0 +1,145 @@
+"""Looking at batches and executions: what the store remembers, with large bodies fetched from where they lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stook.core.errors import OptionError
+from stook.core.ids import parse_id
+from stook.core.states import State
+from stook.store.script.read.batch_list import BatchPage, list_batches
+from stook.store.script.read.batch_view import BatchView, find_batch, show_batch
+from stook.store.script.read.execution_view import ExecutionView, show_execution, show_item, show_key
+from stook.store.script.read.executions import ExecutionPage, executions
+from stook.store.script.read.failures import FailureGroup, failure_groups
+from stook.store.script.read.results import FollowedItems, follow_items, results
+from stook.store.script.read.state_map import state_map
+from stook.store.script.read.why import why_batch_waits, why_project_waits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterable
+
+    from stook.core.states import BatchState
+    from stook.engine.blobs import Blobs
+    from stook.store.port import Store
+    from stook.store.script.read.item_row import ItemRow
+
+__all__ = ["Reading"]
+
+LOOK = 0.5
+"""Seconds between looks when no notification comes."""
+
+
+class Reading:
+    def __init__(self, store: Store, blobs: Blobs, project: str) -> None:
+        self.store = store
+        self.blobs = blobs
+        self.project = project
+
+    async def show(self, batch_id: bytes) -> BatchView:
+        return await self.store.read(show_batch, batch_id)
+
+    async def find(self, text: str) -> BatchView:
+        """By id, name (the newest of that name) or key."""
+        return await self.store.read(find_batch, self.project, text)
+
+    async def batches(
+        self,
+        *,
+        states: Collection[BatchState] = (),
+        task: str | None = None,
+        name: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> BatchPage:
+        at = None if after is None else parse_id(after)
+        return await self.store.read(
+            list_batches, self.project, states=states, task=task, name=name, after=at, limit=limit
+        )
+
+    async def wait_for_change(self, batch_id: bytes, timeout: float = LOOK) -> bool:
+        return await self.store.wait((f"batch:{batch_id.hex()}",), timeout)
+
+    async def execution(self, text: str) -> ExecutionView:
+        return await self._whole_view(await self.store.read(show_execution, parse_id(text)))
+
+    async def item(self, batch_id: bytes, *, index: int | None = None, key: str | None = None) -> ExecutionView:
+        """By its index or the caller's key; one of them is given."""
+        if (index is None) == (key is None):
+            raise OptionError("give the item's index or its key")
+        if key is not None:
+            return await self._whole_view(await self.store.read(show_key, batch_id, key))
+        assert index is not None
+        return await self._whole_view(await self.store.read(show_item, batch_id, index))
+
+    async def executions(
+        self,
+        batch_id: bytes,
+        *,
+        states: Collection[State] | None = None,
+        group: str | None = None,
+        key: str | None = None,
+        indexes: range | None = None,
+        after: int = 0,
+        limit: int = 100,
+        tracebacks: bool = False,
+    ) -> ExecutionPage:
+        page = await self.store.read(
+            executions,
+            batch_id,
+            group=group,
+            key=key,
+            indexes=indexes,
+            after=after,
+            limit=limit,
+            tracebacks=tracebacks,
+            states=frozenset(State) if states is None else states,
+        )
+        await self._whole(page.rows)
+        return page
+
+    async def results(self, batch_id: bytes, after: int = 0) -> AsyncIterator[list[ItemRow]]:
+        """All items in input order, a few chunks at a time."""
+        while rows := await self.store.read(results, batch_id, after):
+            await self._whole(rows)
+            yield rows
+            after = rows[-1].index + 1
+
+    async def settled(self, batch_id: bytes, after: int = 0, *, live: bool = True) -> AsyncIterator[list[ItemRow]]:
+        """Items as they settle, from cursor `after`, until the batch has ended and all were given; with `live=False`
+        what has settled up to now."""
+        while True:
+            found: FollowedItems = await self.store.read(follow_items, batch_id, after)
+            after = found.after
+            if found.items:
+                await self._whole(found.items)
+                yield found.items
+            if found.done or (not live and not found.items):
+                return
+            if not found.items:
+                await self.wait_for_change(batch_id)
+
+    async def failure_groups(self, batch_id: bytes) -> list[FailureGroup]:
+        return await self.store.read(failure_groups, batch_id)
+
+    async def state_map(self, batch_id: bytes) -> list[tuple[int, bytes]]:
+        return await self.store.read(state_map, batch_id)
+
+    async def why(self, batch_id: bytes) -> list[str]:
+        """Why nothing more of the batch runs right now, in words."""
+        return await self.store.read(why_batch_waits, batch_id)
+
+    async def why_nothing_runs(self) -> list[str]:
+        """The same of the whole project."""
+        return await self.store.read(why_project_waits, self.project)
+
+    async def _whole_view(self, view: ExecutionView) -> ExecutionView:
+        await self._whole([view.item])
+        return view
+
+    async def _whole(self, rows: Iterable[ItemRow]) -> None:
+        for row in rows:
+            if row.input_blob:
+                row.input, row.input_blob = await self.blobs.get(row.batch_id, row.input), False
+            if row.result_blob and row.result is not None:
+                row.result, row.result_blob = await self.blobs.get(row.batch_id, row.result), False

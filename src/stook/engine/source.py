@@ -1,0 +1,68 @@
+"""Work for workers of this process, straight from the store."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from typing import TYPE_CHECKING
+
+from stook.core.errors import StoreError
+from stook.core.work import Claim, Claimed, Renewed, Settled
+from stook.store.script.claim import Ask, claim
+from stook.store.script.renew import look, renew
+from stook.store.script.settle import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stook.core.outcome import Settlement
+    from stook.engine.blobs import Blobs
+    from stook.store.port import Store
+
+__all__ = ["LocalSource"]
+
+
+class LocalSource:
+    """Implements `stook.worker.source.Source`."""
+
+    def __init__(self, store: Store, blobs: Blobs) -> None:
+        self._store = store
+        self._blobs = blobs
+
+    async def claim(self, claim_: Claim) -> Claimed:
+        lease = round(claim_.lease * 1_000_000)
+        ask = Ask(
+            worker=claim_.worker,
+            tasks=claim_.tasks,
+            items=claim_.items,
+            slices=claim_.slices,
+            idle=claim_.idle,
+            lease_until=lambda now: now + lease,
+            tokens=lambda: secrets.randbits(62),
+        )
+        claimed = await self._store.write(claim, ask)
+        for one in claimed.slices:
+            if one.blobs:
+                await self._blobs.resolve_slice(one)
+        return claimed
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Settled:
+        for one in settlements:
+            await self._blobs.store_results(one)
+        answer = await self._store.write(settle, settlements, random.random)
+        return Settled(lost=answer.lost, stale=answer.stale, closed=answer.closed)
+
+    def renew(self, worker: str, tokens: Sequence[int], lease: float) -> Renewed:  # noqa: ARG002 - tokens say it all
+        """With `lease` 0 it only looks for cancellations and lost leases."""
+        if lease > 0:
+            length = round(lease * 1_000_000)
+            answer = self._store.write_blocking(renew, tokens, lambda now: now + length)
+        else:
+            answer = self._store.write_blocking(look, tokens)
+        return Renewed(lost=answer.lost, cancelled=answer.cancelled)
+
+    async def wait(self, tasks: Sequence[str], timeout: float) -> bool:
+        try:
+            return await self._store.wait((*(f"task:{task}" for task in tasks), "quota", "signal"), timeout)
+        except StoreError:
+            return False

@@ -1,0 +1,1 @@
+select body from blob where batch_id = $1 and name = $2;

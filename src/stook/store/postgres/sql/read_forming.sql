@@ -1,0 +1,7 @@
+-- Ready items of a task that are in no closed group, the oldest of them, and the policy of the first; of up to $2 segments.
+with front as (
+    select batch_id, stop - pos as items, ready_at from segment
+    where task = $1 and status = 0 and held = 0 and closed = 0
+    order by project, priority desc, rank, id limit $2
+)
+select sum(items)::bigint, min(ready_at), (select policy from batch where id = (select batch_id from front limit 1)) from front;

@@ -1,0 +1,145 @@
+"""The facts behind `core.why`, read in one view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from stook.core.limits import ramp_limit
+from stook.core.why import WORKER_GONE, BatchFacts, Forming, Limit, TaskFacts, Workers, why_batch, why_task
+from stook.store.script.batch_row import BatchRow, decode_policy, read_batch
+from stook.store.script.read.batch_list import NEWEST
+from stook.store.script.read.batch_view import views_of
+from stook.store.script.segment_row import SegmentStatus
+from stook.store.statement import All, Each, Now, Row
+
+if TYPE_CHECKING:
+    from stook.core.policy import BatchConfig
+    from stook.store.statement import Script
+
+__all__ = ["why_batch_waits", "why_project_waits", "why_task_waits"]
+
+_LOOKED_AT: Final = 1000
+"""Segments counted at most: who goes first is a hint, not an audit."""
+_PAUSED_SHOWN: Final = 10
+_decode_tasks = msgspec.json.Decoder(list[str]).decode
+
+
+class _Surroundings(msgspec.Struct):
+    """What all tasks have in common, read once."""
+
+    now: int
+    workers: list[frozenset[str]]
+    quotas: Sequence[Row]
+    usage: Sequence[Row]
+
+
+def why_batch_waits(batch_id: bytes) -> Script[list[str]]:
+    """Never empty while something has not ended."""
+    batch = yield from read_batch(batch_id)
+    around = yield from _surroundings()
+    views = yield from views_of([batch])
+    task = yield from _task_facts(around, batch.project, batch.task, batch.queue)
+    facts = BatchFacts(
+        state=views[0].state,
+        sealed=batch.sealed_at is not None,
+        counters=views[0].counters,
+        reason=batch.reason,
+        probing=batch.probe is not None,
+        max_concurrency=batch.max_concurrency,
+        ramp=ramp_limit(around.now, batch.ramp_at),
+    )
+    if not batch.ended_phase:
+        yield from _queue_facts(batch, facts)
+    return why_batch(facts, task)
+
+
+def why_task_waits(project: str, task: str) -> Script[list[str]]:
+    """What holds back every execution of a task in a project. Empty: nothing does, or nothing is queued."""
+    around = yield from _surroundings()
+    rows: list[Row] = yield All("read_task_queue", (task, project))
+    if not rows:
+        return []
+    return why_task((yield from _task_facts(around, project, task, rows[0][0])))
+
+
+def why_project_waits(project: str) -> Script[list[str]]:
+    """Each task with ready work that nothing may start, and the newest paused batches."""
+    around = yield from _surroundings()
+    ready: list[Row] = yield All("ready_tasks", (project,))
+    found: list[str] = []
+    for task, queue in ready:
+        reasons = why_task((yield from _task_facts(around, project, task, queue)))
+        found.extend(f"task {task!r}: {reason}" for reason in reasons)
+    paused: list[Row] = yield All("list_batches", (project, NEWEST, None, ",paused,", _PAUSED_SHOWN))
+    found.extend(
+        f"batch {batch.name!r} is paused" + (f": {batch.reason}" if batch.reason else "")
+        for batch in (BatchRow(*row) for row in paused)
+    )
+    return found
+
+
+def _surroundings() -> Script[_Surroundings]:
+    now: int = yield Now()
+    workers: list[Row] = yield All("workers")
+    quotas: list[Row] = yield All("quotas")
+    usage: list[Row] = (yield All("usage")) if quotas else []
+    live = [frozenset(_decode_tasks(tasks)) for _, _, _, tasks, _, seen_at in workers if now - seen_at < WORKER_GONE]
+    return _Surroundings(now, live, quotas, usage)
+
+
+def _task_facts(around: _Surroundings, project: str, task: str, queue: str) -> Script[TaskFacts]:
+    serving = sum(task in tasks for tasks in around.workers)
+    others = [tasks for tasks in around.workers if task not in tasks]
+    limits = []
+    for scope, name, words in (
+        ("project", "", f"project {project!r}"),
+        ("queue", queue, f"queue {queue!r}"),
+        ("task", task, f"task {task!r}"),
+    ):
+        for row in around.quotas:
+            if tuple(row[:3]) == (scope, project, name):
+                used = sum(live for *place, live in around.usage if _counts(scope, place, project, name))
+                limits.append(Limit(words, used, row[3], bool(row[4])))
+    forming: list[Row] = yield All("read_forming", (task, _LOOKED_AT))
+    return TaskFacts(
+        task=task,
+        now=around.now,
+        workers=Workers(serving=serving, others=len(others), tasks=frozenset().union(*others)),
+        limits=limits,
+        forming=_group(forming),
+    )
+
+
+def _counts(scope: str, place: Sequence[str], project: str, name: str) -> bool:
+    return place[0] == project and (scope == "project" or place[1 if scope == "queue" else 2] == name)
+
+
+def _group(rows: Sequence[Row]) -> Forming | None:
+    """The open group at the front of a batched task's queue."""
+    ready, oldest, policy = rows[0]
+    if policy is None:
+        return None
+    config: BatchConfig | None = decode_policy(policy).batch
+    if config is None:
+        return None
+    return Forming(ready, config.size, oldest + round(config.timeout * 1_000_000))
+
+
+def _queue_facts(batch: BatchRow, facts: BatchFacts) -> Script[None]:
+    rows: list[Row] = yield All("read_waiting", (batch.id,))
+    for status, items, due_at in rows:
+        if status == SegmentStatus.suspect:
+            facts.suspects = items
+        elif status == SegmentStatus.scheduled:
+            facts.due_at = due_at
+    front: list[Row] = yield All("read_front", (batch.id,))
+    if not front:
+        return
+    priority, rank, segment = front[0]
+    ahead: list[Row] = yield All("read_ahead", (batch.task, batch.project, priority, rank, segment, _LOOKED_AT))
+    facts.ahead, facts.ahead_more = ahead[0][0], ahead[0][1] >= _LOOKED_AT
+    flows: list[Row] = yield Each("claim_flows", [(batch.task,)])
+    facts.projects = tuple(sorted(project for _, project in flows if project != batch.project))

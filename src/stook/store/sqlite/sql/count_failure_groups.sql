@@ -1,0 +1,1 @@
+select coalesce(sum(failed), 0) from failure_group where batch_id = ?1;

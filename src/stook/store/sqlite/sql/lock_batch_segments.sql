@@ -1,0 +1,1 @@
+select first, pos, stop, picks, status, held from segment where batch_id = ?1;

@@ -1,0 +1,1 @@
+select settle, blobs, results from outcome where batch_id = ?1 and settle = ?2;

@@ -1,0 +1,1 @@
+select first, states from state where batch_id = ?1 order by first;

@@ -1,0 +1,47 @@
+"""From a URL to a store: the only place that names a database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from stook.core.errors import ConfigError, MissingExtra
+from stook.engine.blobs import Blobs
+from stook.store.blob_folder import BlobFolder
+from stook.store.blob_rows import BlobRows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stook.config.settings import Settings
+    from stook.engine.blobs import BlobStore
+    from stook.store.port import Store
+
+__all__ = ["open_store"]
+
+
+async def open_store(settings: Settings, *, clock: Callable[[], int] | None = None) -> tuple[Store, Blobs]:
+    """The store of `settings.url`, its schema up to date, and where its large bodies lie. `clock` is for tests."""
+    scheme = urlsplit(settings.url).scheme if "://" in settings.url else ""
+    store: Store
+    blobs: BlobStore
+    match scheme:
+        case "" | "sqlite":
+            from stook.store.sqlite.driver import SqliteStore  # noqa: PLC0415 - one driver is loaded, not both
+
+            store = SqliteStore(settings.url, clock=clock, synchronous=settings.synchronous)
+            blobs = BlobFolder(f"{store.path}.blobs")
+        case "postgresql" | "postgres":
+            try:
+                from stook.store.postgres.driver import PostgresStore  # noqa: PLC0415 - its library is an extra
+            except ModuleNotFoundError as error:
+                raise MissingExtra(
+                    f"a PostgreSQL store needs {error.name}", hint="pip install 'stook[postgres]'"
+                ) from None
+            store = await PostgresStore.open(settings.url, clock=clock)
+            blobs = BlobRows(store)
+        case _:
+            raise ConfigError(
+                f"{settings.url!r} is no store stook knows", hint="like sqlite:///stook.db or postgresql://user@host/db"
+            )
+    return store, Blobs(blobs, inline=settings.inline_bytes, most=settings.max_payload_bytes)

@@ -1,0 +1,114 @@
+"""An open store with its engine, and the workers of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+from stook.core.errors import StoreError
+from stook.engine import process
+from stook.engine.maintenance import Maintenance
+from stook.engine.service import Engine
+from stook.engine.source import LocalSource
+from stook.store.script.worker_row import forget_worker, see_worker
+from stook.wiring.open_store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from stook.config.settings import Settings
+    from stook.engine.blobs import Blobs
+    from stook.store.port import Store
+    from stook.worker.definition import TaskDefinition
+    from stook.worker.runtime import WorkerRuntime
+
+__all__ = ["Session", "open_session"]
+
+HEARTBEAT = 10.0
+"""Seconds between two signs of life of a worker."""
+
+
+class Session:
+    def __init__(self, settings: Settings, store: Store, blobs: Blobs) -> None:
+        self.settings = settings
+        self.store = store
+        self.engine = Engine(store, blobs, project=settings.project)
+        self.source = LocalSource(store, blobs)
+        self._maintenance = Maintenance(store, blobs)
+        self._maintained = 0
+
+    @contextlib.asynccontextmanager
+    async def working(
+        self,
+        tasks: Mapping[str, TaskDefinition],
+        *,
+        concurrency: int = 10,
+        processes: int | None = None,
+        grace: float = 30.0,
+        name: str | None = None,
+    ) -> AsyncIterator[WorkerRuntime]:
+        """A worker for `tasks` while the context is open; on leaving it stops gracefully. What a dead process of this
+        machine held has come back before the first claim."""
+        from stook.worker.runtime import WorkerRuntime  # noqa: PLC0415 - those who only submit load no runtime
+
+        worker = name or f"{process.process().split(':')[0]}-{secrets.token_hex(4)}"
+        runtime = WorkerRuntime(
+            self.source,
+            tasks,
+            name=worker,
+            concurrency=concurrency,
+            processes=processes,
+            lease=self.settings.lease_seconds,
+            grace=grace,
+        )
+        async with self.maintained():
+            await self._see(worker, tasks)
+            beat = asyncio.create_task(self._beat(worker, tasks), name="stook-heartbeat")
+            await runtime.start()
+            try:
+                yield runtime
+            finally:
+                await runtime.stop(grace)
+                beat.cancel()
+                await asyncio.gather(beat, return_exceptions=True)
+                with contextlib.suppress(StoreError):
+                    await self.store.write(forget_worker, worker)
+
+    @contextlib.asynccontextmanager
+    async def maintained(self) -> AsyncIterator[None]:
+        """Maintenance runs while anybody here wants it to."""
+        self._maintained += 1
+        try:
+            if self._maintained == 1:
+                await self._maintenance.start()
+            yield
+        finally:
+            self._maintained -= 1
+            if self._maintained == 0:
+                await self._maintenance.stop()
+
+    async def close(self) -> None:
+        await self.engine.feeds.close()
+        await self.store.close()
+
+    async def _see(self, worker: str, tasks: Mapping[str, TaskDefinition]) -> None:
+        await self.store.write(see_worker, worker, process.host(), process.process(), json.dumps(sorted(tasks)))
+
+    async def _beat(self, worker: str, tasks: Mapping[str, TaskDefinition]) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            with contextlib.suppress(StoreError):
+                await self._see(worker, tasks)
+
+
+@contextlib.asynccontextmanager
+async def open_session(settings: Settings, *, clock: Callable[[], int] | None = None) -> AsyncIterator[Session]:
+    store, blobs = await open_store(settings, clock=clock)
+    session = Session(settings, store, blobs)
+    try:
+        yield session
+    finally:
+        await session.close()

@@ -1,0 +1,134 @@
+"""A task as a worker needs it: the handler, how to call it, its policy."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from stook.core.errors import ConfigError
+from stook.core.policy import TaskPolicy
+from stook.worker.batch_context import BatchContext, SyncBatchContext
+from stook.worker.context import Context, SyncContext
+from stook.worker.conversion import PayloadReader, encoder_for
+from stook.worker.event import Event
+from stook.worker.parameters import place_of, read_parameters
+from stook.worker.processes.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stook.worker.assignment import Assignment
+    from stook.worker.parameters import Parameters
+
+__all__ = ["Kind", "TaskDefinition", "define"]
+
+Kind = Literal["async", "thread", "process", "batched-async", "batched-thread"]
+
+NOT_GIVEN: Final = object()
+
+
+@dataclass(frozen=True, eq=False)
+class TaskDefinition:
+    """Made by `define`. Compared by identity."""
+
+    name: str
+    handler: Callable[..., Any]
+    policy: TaskPolicy
+    kind: Kind
+    parameters: Parameters
+    reference: Reference | None = field(default=None)
+    """Where a child process finds the handler; only for `process`."""
+
+    @property
+    def batched(self) -> bool:
+        return self.policy.batch is not None
+
+    @cached_property
+    def is_async(self) -> bool:
+        return inspect.iscoroutinefunction(self.handler)
+
+    @cached_property
+    def plain(self) -> bool:
+        """The handler takes the payload and nothing else: it can be called without any preparation."""
+        return self.parameters.takes == "payload" and not self.parameters.context
+
+    @cached_property
+    def reader(self) -> PayloadReader:
+        return PayloadReader(self.parameters.payload, place_of(self.handler))
+
+    @cached_property
+    def encode(self) -> Callable[[Any], bytes]:
+        """One result to JSON, checked against the return annotation."""
+        return encoder_for(self.parameters.returns, place_of(self.handler))
+
+    def context(self, assignment: Assignment, offset: int) -> Context | SyncContext | None:
+        """None for a handler that does not ask for one."""
+        if not self.parameters.context:
+            return None
+        return Context(assignment, offset) if self.is_async else SyncContext(assignment, offset)
+
+    @property
+    def group_context(self) -> type[BatchContext | SyncBatchContext]:
+        return BatchContext if self.is_async else SyncBatchContext
+
+    def arguments(self, payload: Any, assignment: Assignment, offset: int, context: object) -> tuple[Any, ...]:
+        match self.parameters.takes:
+            case "nothing":
+                given: tuple[Any, ...] = ()
+            case "payload":
+                given = (payload,)
+            case "event":
+                given = (Event(payload, assignment, offset),)
+        return given if context is None else (*given, context)
+
+    def in_processes(self) -> TaskDefinition:
+        """The same task, run in child processes. `ConfigError` if it is batched or cannot be imported there."""
+        if self.batched:
+            raise ConfigError(
+                f"task {self.name!r} is batched, and child processes run one item at a time",
+                where=place_of(self.handler),
+                hint="leave out --processes, or the task's batch=",
+            )
+        return replace(self, kind="process", reference=Reference.to(self.handler))
+
+
+def define(
+    handler: Callable[..., Any],
+    *,
+    name: str | None = None,
+    policy: TaskPolicy | None = None,
+    payload: Any = NOT_GIVEN,
+    returns: Any = NOT_GIVEN,
+    processes: bool = False,
+) -> TaskDefinition:
+    """A definition from a handler's signature and annotations, which `payload` and `returns` (types) override.
+
+    `async def` runs on the worker's event loop, `def` in threads, either in child processes if `processes`. The name
+    defaults to `module.function`. `ConfigError` says what is wrong with the handler, and where it is.
+    """
+    policy = TaskPolicy() if policy is None else policy
+    if not callable(handler):
+        raise ConfigError(f"{handler!r} is not a function", hint="give a def or an async def")
+    where = place_of(handler)
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise ConfigError(
+            f"handler {handler.__qualname__} is a generator, which has no one result", where=where, hint="return it"
+        )
+    batched = policy.batch is not None
+    parameters = read_parameters(handler, batched=batched)
+    if payload is not NOT_GIVEN:
+        parameters = replace(parameters, payload=Any if payload is None else payload)
+    if returns is not NOT_GIVEN:
+        parameters = replace(parameters, returns=Any if returns is None else returns)
+    is_async = inspect.iscoroutinefunction(handler)
+    kind: Kind
+    if batched:
+        kind = "batched-async" if is_async else "batched-thread"
+    else:
+        kind = "async" if is_async else "thread"
+    named = name if name is not None else f"{handler.__module__}.{getattr(handler, '__qualname__', 'handler')}"
+    made = TaskDefinition(named, handler, policy, kind, parameters)
+    _ = made.reader, made.encode  # a type that cannot be read is the definition's mistake: it is said here
+    return made.in_processes() if processes else made

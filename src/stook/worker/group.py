@@ -1,0 +1,193 @@
+"""Executions handed to one call of a batched handler, and what becomes of each."""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+from itertools import chain
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from stook.worker.batch_context import Gathering
+from stook.worker.event import Event
+from stook.worker.group_ending import Ending, Run
+from stook.worker.held import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stook.worker.batch_context import BatchContext, SyncBatchContext
+    from stook.worker.consumer import Consumer
+    from stook.worker.definition import TaskDefinition
+    from stook.worker.held import Held
+    from stook.worker.signals import Reason, Signal
+    from stook.worker.slots import Slots
+
+__all__ = ["Group"]
+
+
+class Group:
+    def __init__(
+        self,
+        runs: list[Run],
+        *,
+        slots: Slots,
+        closed_by: str,
+        formed: float,
+        began: Callable[[int], None],
+        ran: Callable[[int, int], None],
+    ) -> None:
+        """`began(size)` is told when it leaves the queue, `ran(items, nanoseconds)` when its call is over."""
+        self.runs = runs
+        self.closed_by = closed_by
+        self.formed = formed
+        self.signal: Signal | None = None
+        self._slots = slots
+        self._began = began
+        self._ran = ran
+        self._cancelled: set[int] = set()
+        self._context: BatchContext | SyncBatchContext | None = None
+        self._consumer: Consumer | None = None
+
+    def __len__(self) -> int:
+        return sum(len(run.offsets) for run in self.runs)
+
+    async def run(self, consumer: Consumer) -> None:
+        """Calls the handler with the members that may still start, and settles each."""
+        self._began(len(self))
+        self.runs = [run for run in map(_startable, self.runs) if run.offsets]
+        if not self.runs:
+            return
+        self._consumer = consumer
+        held = self.runs[0].held
+        raised: BaseException | None = None
+        answered = None
+        started = perf_counter_ns()
+        self._slots.calls.add(self)
+        try:
+            answered = await self._call(consumer, held.definition, started)
+        except BaseException as error:
+            if consumer.is_ending(error):
+                raise
+            raised = error
+        finally:
+            self._slots.calls.discard(self)
+            self._unregister()
+        took = perf_counter_ns() - started
+        if took > held.limit:
+            raised = held.late(took)
+        self._ran(len(self), took)
+        ending = Ending(
+            self.runs,
+            took=took,
+            marks={} if self._context is None else self._context.marks,
+            cut=consumer.cut is not None,
+        )
+        if raised is None:
+            ending.answered(answered, self._ids)
+        else:
+            self._run_halves(ending.raised(raised))
+
+    # --------------------------------------------------------------------------------------------- the call
+
+    def _arguments(self, definition: TaskDefinition) -> tuple[Any, ...]:
+        parameters = definition.parameters
+        if parameters.context:
+            first = self.runs[0].held
+            self._context = definition.group_context(
+                Gathering(
+                    task=definition.name,
+                    queue=first.assignment.queue,
+                    group_id=str(uuid.uuid4()),
+                    size=len(self),
+                    closed_by=self.closed_by,
+                    formed=self.formed,
+                    timeout=first.assignment.timeout,
+                    cancelled=self._cancelled,
+                )
+            )
+            self.signal = self._context.signal
+            if first.stopping:
+                self.signal.set("shutdown")
+        match parameters.takes:
+            case "nothing":
+                given: tuple[Any, ...] = ()
+            case "payload":
+                given = (list(chain.from_iterable(run.payloads for run in self.runs)),)
+            case "event":
+                given = (
+                    [
+                        Event(payload, run.held.assignment, offset)
+                        for run in self.runs
+                        for offset, payload in zip(run.offsets, run.payloads, strict=True)
+                    ],
+                )
+        return given if self._context is None else (*given, self._context)
+
+    async def _call(self, consumer: Consumer, definition: TaskDefinition, started: int) -> Any:
+        given = self._arguments(definition)
+        context = self._slots.base.copy()
+        deadline = min(NEVER, started + self.runs[0].held.limit)
+        if not definition.is_async:
+            self._register()
+            call = partial(context.run, definition.handler, *given)
+            return await consumer.lend(call, deadline=deadline, signal=self.signal)
+        coroutine = definition.handler(*given)
+        try:
+            step = context.run(coroutine.send, None)
+        except StopIteration as stop:
+            return stop.value
+        self._register()
+        return await consumer.follow(context, coroutine, step, deadline=deadline, signal=self.signal)
+
+    def _register(self) -> None:
+        for run in self.runs:
+            run.held.running.update(dict.fromkeys(run.offsets, self))
+
+    def _unregister(self) -> None:
+        for held, offsets, _ in self.runs:
+            if held.running:
+                for offset in offsets:
+                    held.running.pop(offset, None)
+
+    def ask(self, held: Held, offset: int, reason: Reason) -> None:
+        """One member is to stop. The handler only hears of it when that leaves it no member to work for."""
+        position = 0
+        for run in self.runs:
+            if run.held is held and offset in run.offsets:
+                position += list(run.offsets).index(offset)
+                break
+            position += len(run.offsets)
+        self._cancelled.add(position)
+        if len(self._cancelled) < len(self) or self._consumer is None:
+            return
+        if self.signal is not None:
+            self.signal.set(reason)
+        self._consumer.ask(held, offset, reason)
+
+    def _ids(self) -> list[str]:
+        return [run.held.assignment.execution_id(offset) for run in self.runs for offset in run.offsets]
+
+    def _run_halves(self, halves: list[list[Run]]) -> None:
+        for runs in reversed(halves):
+            half = Group(
+                runs, slots=self._slots, closed_by="bisect", formed=self.formed, began=_nobody, ran=self._ran
+            )
+            self._slots.add_group(half, first=True)
+
+
+def _nobody(_size: int) -> None:
+    """A half was never in the queue its group came from."""
+
+
+def _startable(run: Run) -> Run:
+    held = run.held
+    if not held.blocked:
+        return run
+    kept = []
+    for offset, payload in zip(run.offsets, run.payloads, strict=True):
+        if held.may_start(offset):
+            kept.append((offset, payload))
+        else:
+            held.withdraw(offset)
+    return Run(held, [offset for offset, _ in kept], [payload for _, payload in kept])

@@ -1,0 +1,197 @@
+"""A claimed slice in a worker's hands: what each of its items is waiting for, running as, or has become.
+
+    ready ──▶ running ──▶ done, troubles ──take──▶ settlement ──▶ settled
+      │                        ▲
+      └── cancelled, released ─┘            lost: none of it is settled, whatever it becomes
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from stook.worker.assignment import Assignment
+from stook.worker.failures import AttemptTimeout
+from stook.worker.source import Settlement, Trouble
+from stook.worker.trouble import cancelled, failed, released
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from stook.worker.definition import TaskDefinition
+    from stook.worker.signals import Reason, Signal
+    from stook.worker.source import Slice
+
+__all__ = ["NEVER", "Held", "Runner"]
+
+NEVER: Final = 1 << 62
+"""A moment, or a duration, in nanoseconds that no clock reaches."""
+
+
+class Runner(Protocol):
+    """What runs an item and can be asked to stop it."""
+
+    def ask(self, held: Held, offset: int, reason: Reason) -> None: ...
+
+
+class Held:
+    __slots__ = (
+        *("assignment", "blocked", "cancelled", "definition", "done", "encode", "expires", "handler", "left", "limit"),
+        *("lost", "note", "noted", "piece", "plain", "running", "signals", "stopping", "troubles", "unsettled"),
+    )
+
+    def __init__(self, piece: Slice, definition: TaskDefinition, *, note: Callable[[Held], None], expires: int) -> None:
+        self.piece = piece
+        self.definition = definition
+        self.handler = definition.handler
+        self.plain = definition.plain
+        self.encode = definition.encode
+        self.assignment = Assignment.of(piece)
+        timeout = piece.policy.timeout
+        self.limit = NEVER if timeout is None else round(timeout * 1e9)
+        """Nanoseconds an attempt may run."""
+        self.expires = expires
+        """`perf_counter_ns` at which the lease is over unless it is renewed."""
+        self.left = len(piece.offsets)
+        """Items without an outcome."""
+        self.unsettled = self.left
+        self.done: list[tuple[int, bytes, int]] = []
+        """(offset, result, microseconds)"""
+        self.troubles: list[Trouble] = []
+        self.note = note
+        self.noted = False
+        self.running: dict[int, Runner] = {}
+        """By offset: those that somebody can be asked to stop."""
+        self.signals: dict[int, Signal] = {}
+        """By offset: those whose handlers look at a signal. Set from the renewal's thread too."""
+        self.cancelled: set[int] = set()
+        self.stopping = False
+        self.lost = False
+        self.blocked = False
+        """Some items of it must not start."""
+
+    def begin(self, offset: int, payload: Any) -> Any:
+        """Calls the handler with what it asks for: a coroutine, or a thread's result."""
+        definition = self.definition
+        context = definition.context(self.assignment, offset)
+        if context is not None:
+            self.signals[offset] = context.signal
+            if self.blocked:  # since it was taken off its queue: threads run beside the loop
+                context.signal.set("lease_lost" if self.lost else "cancelled" if offset in self.cancelled else "shutdown")
+        return definition.handler(*definition.arguments(payload, self.assignment, offset, context))
+
+    # ------------------------------------------------------------------------------------------------ outcomes
+
+    def succeed(self, offset: int, result: bytes, microseconds: int) -> None:
+        self.done.append((offset, result, microseconds))
+        self.left = left = self.left - 1
+        if not left or not self.noted:
+            self.note(self)
+
+    def succeed_many(self, offsets: Sequence[int], results: Iterable[bytes], microseconds: int) -> None:
+        self.done.extend(zip(offsets, results, repeat(microseconds)))
+        self.left -= len(offsets)
+        if not self.left or not self.noted:
+            self.note(self)
+
+    def trouble(self, trouble: Trouble) -> None:
+        self.troubles.append(trouble)
+        self.left -= 1
+        if not self.left or not self.noted:
+            self.note(self)
+
+    def drop(self, offset: int) -> None:
+        """No outcome: the lease is gone, or the code outlived its worker."""
+        self.signals.pop(offset, None)
+        self.left -= 1
+
+    def may_start(self, offset: int) -> bool:
+        return not (self.blocked and (self.lost or self.stopping or offset in self.cancelled))
+
+    def withdraw(self, offset: int) -> None:
+        """The outcome of an item that may not start."""
+        if self.lost:
+            self.drop(offset)
+        elif offset in self.cancelled:
+            self.trouble(cancelled(offset))
+        else:
+            self.trouble(released(offset))
+
+    def conclude(self, offset: int, ended: bytes | Trouble | BaseException, nanoseconds: int, *, cut: bool = False) -> None:
+        """The outcome of an item that ran: what it `ended` with, unless something stronger was decided meanwhile.
+
+        lost lease > cancelled > released (raised or cut at shutdown) > a verdict > timed out > what it ended with
+        """
+        if self.signals:
+            self.signals.pop(offset, None)
+        took = nanoseconds // 1000
+        if self.lost:
+            self.left -= 1
+        elif offset in self.cancelled:
+            self.trouble(cancelled(offset, took))
+        elif self.stopping and (cut or not isinstance(ended, bytes)):
+            self.trouble(released(offset))
+        elif isinstance(ended, Trouble):
+            ended.duration = took
+            self.trouble(ended)
+        elif nanoseconds > self.limit:
+            self.trouble(failed(offset, self.late(nanoseconds), self.piece.policy.retry, duration=took))
+        elif isinstance(ended, bytes):
+            self.succeed(offset, ended, took)
+        else:
+            self.trouble(failed(offset, ended, self.piece.policy.retry, duration=took))
+
+    def late(self, nanoseconds: int) -> AttemptTimeout:
+        return AttemptTimeout(
+            f"the attempt ran {nanoseconds / 1e9:.3g} s, its timeout is {self.limit / 1e9:g} s",
+            hint="give the task a longer timeout=, or the handler less to do",
+        )
+
+    def take(self) -> tuple[Settlement, int]:
+        """The outcomes gathered so far, offsets ascending, and how many they are."""
+        done, troubles = self.done, self.troubles
+        self.done, self.troubles, self.noted = [], [], False
+        count = len(done) + len(troubles)
+        offsets: Sequence[int] = ()
+        results: Sequence[bytes] = ()
+        durations: Sequence[int] = ()
+        if done:
+            done.sort()
+            offsets, results, durations = zip(*done, strict=True)
+            if len(done) == len(self.piece.offsets):
+                offsets = self.piece.offsets
+        piece = self.piece
+        return Settlement(piece.token, piece.batch_id, offsets, list(results), durations, troubles), count
+
+    # ---------------------------------------------------------------------------------------- from outside
+
+    def cancel(self, offsets: Iterable[int] | None) -> None:
+        """Cancellation of these, or of all, is asked for; asking again changes nothing."""
+        asked = set(self.piece.offsets if offsets is None else offsets) - self.cancelled
+        self.cancelled |= asked
+        self.blocked = True
+        self._ask(asked, "cancelled")
+
+    def lose(self) -> None:
+        """The token is gone: nothing of it will be settled."""
+        if not self.lost:
+            self.lost = self.blocked = True
+            self.done, self.troubles, self.noted = [], [], False
+            self._ask(self.piece.offsets, "lease_lost")
+
+    def stop(self) -> None:
+        """The worker shuts down: nothing more of it starts, what runs is told."""
+        self.stopping = self.blocked = True
+        for signal in list(self.signals.values()):
+            signal.set("shutdown")
+
+    def _ask(self, offsets: Iterable[int], reason: Reason) -> None:
+        if not self.running and not self.signals:
+            return
+        for offset in offsets:
+            signal = self.signals.get(offset)
+            if signal is not None:
+                signal.set(reason)
+            runner = self.running.get(offset)
+            if runner is not None:
+                runner.ask(self, offset, reason)

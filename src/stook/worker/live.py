@@ -1,0 +1,59 @@
+"""The slices a worker holds, by token. The loop changes it; the renewal's thread reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stook.worker.held import Held
+
+__all__ = ["Live"]
+
+
+class Live:
+    """`when_empty` is called each time the last slice went."""
+
+    def __init__(self, when_empty: Callable[[], None]) -> None:
+        self._by_token: dict[int, Held] = {}
+        self._when_empty = when_empty
+        self.in_flight = 0
+        """Executions claimed and not yet settled."""
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    def __contains__(self, held: Held) -> bool:
+        return held.piece.token in self._by_token
+
+    def add(self, held: Held) -> None:
+        self._by_token[held.piece.token] = held
+        self.in_flight += held.left
+
+    def get(self, token: int) -> Held | None:
+        return self._by_token.get(token)
+
+    def all(self) -> list[Held]:
+        """A copy, from any thread."""
+        return list(self._by_token.values())
+
+    def settled(self, held: Held, count: int) -> None:
+        """`count` of its items are settled; the slice goes with the last one."""
+        if held not in self:
+            return
+        self.in_flight -= count
+        held.unsettled -= count
+        if not held.unsettled:
+            self._remove(held)
+
+    def lose(self, held: Held) -> None:
+        if held in self:
+            self.in_flight -= held.unsettled
+            self._remove(held)
+            held.lose()
+
+    def _remove(self, held: Held) -> None:
+        del self._by_token[held.piece.token]
+        if not self._by_token:
+            self._when_empty()

@@ -1,0 +1,129 @@
+"""Where claimed items wait for a free slot, and the slots: long-lived consumers that take one after another.
+
+One consumer runs along as long as handlers never suspend; a second is roused only when one does. So no-op handlers
+cost no switch at all, and at most one consumer at a time has to be told to give way to the rest of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from stook.worker.consumer import Consumer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stook.worker.group import Group
+    from stook.worker.held import Held
+    from stook.worker.outbox import Outbox
+    from stook.worker.watchdog import Watchdog
+
+__all__ = ["Slots"]
+
+TURN: Final = 1_500_000
+"""Nanoseconds the loop may be kept busy by handlers that never suspend."""
+
+
+class Slots:
+    """`poke` is called when a slot or room in the queues may have become free, `quiet` when nothing is left to run."""
+
+    def __init__(
+        self, count: int, *, watchdog: Watchdog, outbox: Outbox, poke: Callable[[], None], quiet: Callable[[], None]
+    ) -> None:
+        self.count = count
+        self.watchdog = watchdog
+        self.outbox = outbox
+        self.poke = poke
+        self.quiet = quiet
+        self.base = contextvars.copy_context()
+        """What every item's context begins as."""
+        self.ready: deque[tuple[Held, int, Any]] = deque()
+        self.threaded: deque[tuple[Held, int, Any]] = deque()
+        self.groups: deque[Group] = deque()
+        self.idle: list[Consumer] = []
+        self.consumers: list[Consumer] = []
+        self.turn_until = 0
+        self.giving_way = False
+        self.closing = False
+        self._rotation: deque[deque[Any]] = deque((self.ready, self.threaded, self.groups))
+
+    @property
+    def busy(self) -> int:
+        return len(self.consumers) - len(self.idle)
+
+    @property
+    def waiting(self) -> int:
+        """Handler calls that wait for a slot."""
+        return len(self.ready) + len(self.threaded) + len(self.groups)
+
+    @property
+    def room(self) -> int:
+        """Slots with nothing to do, less what already waits for them."""
+        return self.count - self.busy - self.waiting
+
+    def add(self, held: Held, offsets: Sequence[int], payloads: Sequence[Any], *, threaded: bool) -> None:
+        (self.threaded if threaded else self.ready).extend(
+            (held, offset, payload) for offset, payload in zip(offsets, payloads, strict=True)
+        )
+        self.rouse(1)
+
+    def add_group(self, group: Group, *, first: bool = False) -> None:
+        if first:
+            self.groups.appendleft(group)
+        else:
+            self.groups.append(group)
+        self.rouse(1)
+
+    def rouse(self, most: int) -> None:
+        """Lets up to `most` more consumers look for work, if there is work and a slot for it."""
+        for _ in range(min(most, self.waiting)):
+            if self.idle:
+                self.idle.pop().wake()
+            elif len(self.consumers) < self.count and not self.closing:
+                self.start_consumer()
+            else:
+                return
+
+    def start_consumer(self) -> None:
+        consumer = Consumer(self)
+        self.consumers.append(consumer)
+        consumer.start().add_done_callback(lambda _: self._ended(consumer))
+
+    def next_queue(self) -> deque[Any] | None:
+        """A queue with work in it; each kind in turn, so that none waits for another to run dry."""
+        rotation = self._rotation
+        for _ in range(len(rotation)):
+            rotation.rotate(-1)
+            if rotation[-1]:
+                return rotation[-1]
+        return None
+
+    def begin_turn(self) -> None:
+        if not self.giving_way:
+            now = perf_counter_ns()
+            if now >= self.turn_until:
+                self.turn_until = now + TURN
+
+    async def give_way(self) -> bool:
+        """Lets the loop turn once. False if another consumer is doing that: one is enough, the caller parks."""
+        self.poke()
+        if self.giving_way:
+            return False
+        self.giving_way = True
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self.giving_way = False
+            self.turn_until = perf_counter_ns() + TURN
+        return True
+
+    def _ended(self, consumer: Consumer) -> None:
+        self.consumers.remove(consumer)
+        if consumer in self.idle:
+            self.idle.remove(consumer)
+        if self.waiting and not self.closing:
+            self.rouse(1)

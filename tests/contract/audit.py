@@ -1,0 +1,199 @@
+"""What must hold after every transaction, recounted from the tables themselves.
+
+    state bytes ─┬─▶ every open item: one segment XOR one lease XOR suspended      every ended item: none of them
+                 ├─▶ the batch's counters
+                 └─▶ the last outcome of every ended item
+    outcomes: numbered from 0 without a gap, never changed, one per execution and round
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stook.core.payload import split_array
+from stook.core.picks import as_range
+from stook.core.states import TERMINAL, State
+from stook.store.script.segment_row import SegmentStatus, offsets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.contract.raw_tables import RawTables
+
+__all__ = ["Audit"]
+
+_BATCH = (
+    "id, phase, ended, single, total, succeeded, failed, cancelled, expired, scheduled, suspended, settled, round,"
+    " stop, probe, sealed_at, finished_at"
+)
+_QUERIES = (
+    f"select {_BATCH} from batch",
+    "select batch_id, first, count from chunk order by batch_id, first",
+    "select batch_id, first, states from state order by batch_id, first",
+    "select batch_id, first, pos, stop, picks, status, held, round, due_at, ready_at from segment",
+    "select batch_id, first, lo, hi, picks, live, round from lease",
+    "select batch_id, settle, first, lo, hi, picks, count, state, round, durations, results from outcome"
+    " order by batch_id, settle",
+    "select batch_id, kind from event order by id",
+    "select batch_id, idx, round, final, fingerprint from failure",
+    "select batch_id, fingerprint, failed, attempts from failure_group",
+    "select batch_id, idx from dedupe",
+)
+_ENDED = bytes(sorted(TERMINAL))
+_RUNS = bytes([State.queued, State.scheduled, State.cancelling])
+_WAITS = bytes([State.queued, State.scheduled])
+
+
+class _Batch(NamedTuple):
+    id: bytes
+    phase: str
+    ended: str | None
+    single: int
+    total: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    expired: int
+    scheduled: int
+    suspended: int
+    settled: int
+    round: int
+    stop: str | None
+    probe: str | None
+    sealed_at: int | None
+    finished_at: int | None
+
+
+class Audit:
+    """Call it after each transaction; it remembers outcomes, to see that they never change."""
+
+    def __init__(self, tables: RawTables) -> None:
+        self._tables = tables
+        self._seen: dict[bytes, list[Sequence[Any]]] = {}
+
+    async def __call__(self) -> None:
+        batches, *tables = await self._tables.fetch(*_QUERIES)
+        rows: list[dict[bytes, list[Sequence[Any]]]] = []
+        for table in tables:
+            of_batch: dict[bytes, list[Sequence[Any]]] = {}
+            for batch_id, *row in table:
+                of_batch.setdefault(batch_id, []).append(row)
+            rows.append(of_batch)
+        known = {row[0] for row in batches}
+        for of_batch in rows:
+            assert set(of_batch) <= known, "rows of a batch that is not there"
+        for row in batches:
+            one = _Batch(*row)
+            if one.phase != "deleted":
+                self._look_at(one, *(of_batch.get(one.id, []) for of_batch in rows))
+
+    def _look_at(self, one, chunks, states, segments, leases, outcomes, events, failures, groups, dedupe) -> None:
+        assert [row[:2] for row in chunks] == [[first, len(found)] for first, found in states]
+        content = b"".join(found for _, found in states)
+        starts = [first for first, _ in states]
+        assert starts == [sum(len(found) for _, found in states[:place]) for place in range(len(states))]
+        assert len(content) == one.total
+        scheduled = _places(content, segments, leases)
+        _counters(one, content, scheduled)
+        before = self._seen.get(one.id, [])
+        assert outcomes[: len(before)] == before, "outcomes are insert-only"
+        self._seen[one.id] = outcomes
+        _outcomes(one, content, outcomes)
+        _failures(one, content, failures, groups)
+        _phase(one, segments, leases, [kind for (kind,) in events])
+        assert all(content[index] not in TERMINAL for (index,) in dedupe), "an ended execution holds a dedupe key"
+
+
+def _places(content: bytes, segments: list[Any], leases: list[Any]) -> int:
+    """Every open item is in one place; returns how many wait for their time."""
+    held = bytearray(len(content))
+    scheduled = 0
+    for first, pos, stop, picks, status, _, _, due_at, ready_at in segments:
+        offsets = offsets_of(pos, stop, picks)
+        assert len(offsets) == stop - pos > 0
+        assert (due_at is None) == (status != SegmentStatus.scheduled) == (ready_at is not None)
+        scheduled += len(offsets) if status == SegmentStatus.scheduled else 0
+        _hold(held, first, offsets, content, _WAITS)
+    for first, lo, hi, picks, live, _ in leases:
+        offsets = as_range(lo, hi, picks)
+        assert len(offsets) == live > 0
+        _hold(held, first, offsets, content, _RUNS)
+    for index, byte in enumerate(content):
+        if not held[index]:
+            assert byte in _ENDED or byte == State.suspended, f"item {index} is {State(byte).name}, and nowhere"
+    return scheduled
+
+
+def _hold(held: bytearray, first: int, offsets: Sequence[int], content: bytes, allowed: bytes) -> None:
+    assert list(offsets) == sorted(set(offsets)), "offsets are in order, each once"
+    for offset in offsets:
+        index = first + offset
+        assert not held[index], f"item {index} is in two places"
+        assert content[index] in allowed, f"item {index} is {State(content[index]).name}, and held"
+        held[index] = 1
+
+
+def _counters(one: _Batch, content: bytes, scheduled: int) -> None:
+    counted = {state.name: content.count(state) for state in (*TERMINAL, State.suspended)}
+    counted["scheduled"] = scheduled
+    assert {name: getattr(one, name) for name in counted} == counted
+    assert min(counted.values()) >= 0
+    assert one.succeeded + one.failed + one.cancelled + one.expired + one.scheduled + one.suspended <= one.total
+
+
+def _outcomes(one: _Batch, content: bytes, outcomes: list[Any]) -> None:
+    number = 0
+    last: dict[int, tuple[int, int]] = {}
+    for settle, first, lo, hi, picks, count, state, round_, durations, results in outcomes:
+        offsets = as_range(lo, hi, picks)
+        assert settle == number, "outcomes are numbered without a gap"
+        assert len(offsets) == count > 0
+        assert list(offsets) == sorted(set(offsets))
+        assert (offsets[0], offsets[-1]) == (lo, hi - 1)
+        assert durations is None or len(durations) == 4 * count
+        assert (results is not None) == (state == State.succeeded)
+        assert results is None or len(split_array(results)) == count
+        number += count
+        for offset in offsets:
+            index = first + offset
+            assert index not in last or (last[index][0] != State.succeeded and last[index][1] < round_), (
+                f"item {index} ended twice in round {round_}"
+            )
+            last[index] = (state, round_)
+    assert one.settled == number
+    for index, byte in enumerate(content):
+        if byte in TERMINAL:
+            assert last[index][0] == byte, f"item {index}: its last outcome says otherwise"
+
+
+def _failures(one: _Batch, content: bytes, failures: list[Any], groups: list[Any]) -> None:
+    attempts = Counter(fingerprint for _, _, _, fingerprint in failures)
+    final: dict[int, tuple[int, str]] = {}
+    for index, round_, last, fingerprint in failures:
+        assert round_ <= one.round
+        if last:
+            assert index not in final or final[index][0] != round_, f"item {index} failed for good twice in one round"
+            final[index] = max(final.get(index, (0, "")), (round_, fingerprint))
+    failed = Counter(final[index][1] for index, byte in enumerate(content) if byte == State.failed)
+    assert {fingerprint: count for fingerprint, count, _ in groups if count} == failed
+    assert {fingerprint: count for fingerprint, _, count in groups} == attempts
+
+
+def _phase(one: _Batch, segments: list[Any], leases: list[Any], events: list[str]) -> None:
+    ended = one.succeeded + one.failed + one.cancelled + one.expired
+    done = one.sealed_at is not None and ended == one.total and one.probe is None
+    assert (one.phase == "closed") == done, f"{ended} of {one.total} ended, and the batch is {one.phase}"
+    assert (one.ended is not None) == (one.finished_at is not None) == done
+    assert all(row[5] == (one.phase == "paused") for row in segments), "held if and only if paused"
+    assert one.phase != "cancelling" or not segments, "nothing of a stopped batch waits"
+    assert (one.phase == "open") <= (one.sealed_at is None)
+    assert one.round >= max((row[-1] for row in leases), default=1)
+    if one.single:
+        assert not events
+    else:
+        finished = events.count("batch.finished")
+        assert events.count("batch.reopened") >= finished - done
+        assert (events[-1:] == ["batch.finished"]) == done
+        alternating = [kind for place, kind in enumerate(events) if events[place - 1 : place] != [kind]]
+        assert alternating.count("batch.finished") == finished, "one closing, one event"

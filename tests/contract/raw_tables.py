@@ -1,0 +1,56 @@
+"""Looking into a database behind the store's back: one consistent view of whole tables, or a plan."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Protocol
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["PostgresTables", "RawTables", "SqliteTables"]
+
+
+class RawTables(Protocol):
+    async def fetch(self, *queries: str) -> list[list[Sequence[Any]]]:
+        """The rows of each query, all from one snapshot of what is committed."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class SqliteTables:
+    def __init__(self, path: str) -> None:
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+
+    async def fetch(self, *queries: str) -> list[list[Sequence[Any]]]:
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute("begin")
+            try:
+                return [cursor.execute(query).fetchall() for query in queries]
+            finally:
+                cursor.execute("rollback")
+
+    async def close(self) -> None:
+        self._connection.close()
+
+
+class PostgresTables:
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self.connection = connection
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, dsn: str) -> PostgresTables:
+        return cls(await asyncpg.connect(dsn))
+
+    async def fetch(self, *queries: str) -> list[list[Sequence[Any]]]:
+        async with self._turn, self.connection.transaction(isolation="repeatable_read", readonly=True):
+            return [[tuple(row) for row in await self.connection.fetch(query)] for query in queries]
+
+    async def close(self) -> None:
+        await self.connection.close()
