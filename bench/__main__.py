@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from bench.budgets import BUDGETS
-from bench.databases import postgres, version
-from bench.envs import ENVS, version_of
+from bench.databases import DatabaseError, postgres, version
+from bench.envs import ENVS, versions_of
 from bench.machine import this_machine
 from bench.plan import probes_of
-from bench.report import as_json, as_markdown, as_table
+from bench.report import as_json, as_markdown, as_table, figures_table
 from bench.rounds import Measured, run_rounds
 from bench.verdict import Row, judge
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results.md"
 ROUNDS, QUICK_ROUNDS = 5, 3
@@ -28,9 +32,13 @@ def main() -> int:
     if options.peers:
         probes = tuple(probe for probe in probes if probe.folder != "subjects")
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
-    with postgres(options.postgres) as dsn:
-        machine = this_machine(version(dsn))
-        measured = run_rounds(probes, rounds, dsn, quick=options.quick, tell=_tell)
+    try:
+        with postgres(options.postgres) as dsn:
+            machine = this_machine(version(dsn))
+            measured = run_rounds(probes, rounds, dsn, quick=options.quick, tell=_tell)
+    except DatabaseError as error:
+        _tell(str(error))
+        return 2
     if options.peers:
         _print_figures(measured, as_lines=options.json)
         return 1 if measured.problems else 0
@@ -43,7 +51,7 @@ def main() -> int:
                 chosen,
                 rows,
                 machine=machine,
-                versions=[version_of(peer) for peer in used],
+                versions=[versions_of(peer) for peer in used],
                 problems=list(measured.problems.values()),
                 rounds=rounds,
             )
@@ -72,15 +80,20 @@ def _print_rows(rows: list[Row], *, as_lines: bool) -> None:
         for row in rows:
             print(as_json(row), flush=True)
     else:
-        Console(width=None if sys.stdout.isatty() else 200).print(as_table(rows))
+        _print_table(as_table(rows))
 
 
 def _print_figures(measured: Measured, *, as_lines: bool) -> None:
-    rows = [
-        Row("", "", None, name, peer=probe.label, peer_value=spread)
-        for (probe, name), spread in measured.figures.items()
-    ]
-    _print_rows(rows, as_lines=as_lines)
+    if as_lines:
+        for (probe, name), spread in measured.figures.items():
+            print(as_json(Row("", probe.label, None, name, peer=probe.label, peer_value=spread)), flush=True)
+    else:
+        _print_table(figures_table(measured.figures))
+
+
+def _print_table(table: Table) -> None:
+    # A log has no edge to fit into.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _tell(line: str) -> None:

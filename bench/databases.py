@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,12 +12,16 @@ import asyncpg
 from stook_dev.postgres import start_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
-__all__ = ["fresh_database", "postgres", "version"]
+__all__ = ["DatabaseError", "fresh_database", "postgres", "version"]
 
 # What an administrator sets on the first day; all else, fsync included, is as PostgreSQL comes.
 SETTINGS = {"shared_buffers": "1GB"}
+
+
+class DatabaseError(Exception):
+    """There is no PostgreSQL to measure on, or not for us; the message says why and what to give instead."""
 
 
 @contextmanager
@@ -26,7 +30,10 @@ def postgres(given: str | None) -> Iterator[str]:
     if given is not None:
         yield given
         return
-    server = start_server(SETTINGS)
+    try:
+        server = start_server(SETTINGS)
+    except (LookupError, RuntimeError) as error:
+        raise DatabaseError(f"{error}; or name a running server with --postgres") from error
     try:
         yield server.dsn
     finally:
@@ -36,7 +43,10 @@ def postgres(given: str | None) -> Iterator[str]:
 @contextmanager
 def fresh_database(dsn: str, name: str) -> Iterator[str]:
     """The DSN of a new, empty database, dropped afterwards. Nobody pays for what the one before left unwritten."""
-    asyncio.run(_execute(dsn, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"'))
+    try:
+        asyncio.run(_execute(dsn, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"'))
+    except asyncpg.PostgresError as error:
+        raise DatabaseError(f"cannot make a database: {error}; give a superuser's DSN with --postgres") from error
     try:
         with suppress(asyncpg.InsufficientPrivilegeError):
             asyncio.run(_execute(dsn, "CHECKPOINT"))
@@ -46,20 +56,27 @@ def fresh_database(dsn: str, name: str) -> Iterator[str]:
 
 
 def version(dsn: str) -> str:
-    async def ask() -> str:
-        connection = await asyncpg.connect(dsn)
-        try:
-            return str(await connection.fetchval("SHOW server_version"))
-        finally:
-            await connection.close()
+    return str(asyncio.run(_fetch(dsn, "SHOW server_version")))
 
-    return asyncio.run(ask())
+
+async def _fetch(dsn: str, query: str) -> object:
+    async with _connected(dsn) as connection:
+        return await connection.fetchval(query)
 
 
 async def _execute(dsn: str, *statements: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
+    async with _connected(dsn) as connection:
         for statement in statements:
             await connection.execute(statement)
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    try:
+        connection = await asyncpg.connect(dsn)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseError(f"cannot connect to PostgreSQL: {error}; give a superuser's DSN with --postgres") from error
+    try:
+        yield connection
     finally:
         await connection.close()

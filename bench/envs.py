@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["ENVS", "Env", "EnvError", "home", "install", "python_of", "version_of"]
+__all__ = ["ENVS", "Env", "EnvError", "home", "install", "python_of", "versions_of"]
 
 STAMP = "installed.txt"
 
@@ -74,11 +74,13 @@ def install(peer: str) -> None:
 
 
 @cache
-def version_of(peer: str) -> str:
-    """Of the installed peer, for the record."""
-    name = ENVS[peer].packages[-1 if peer == "taskiq" else 0].partition("[")[0]
-    code = f"import importlib.metadata as m; print({name!r}, m.version({name!r}))"
-    return subprocess.run([str(python_of(peer)), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+def versions_of(peer: str) -> str:
+    """What is installed, for the record: `oban 0.7.0 (uvloop 0.23.0, Python 3.12.1)`."""
+    names = [package.partition("[")[0] for package in ENVS[peer].packages]
+    code = f"import importlib.metadata as m, platform; print(*map(m.version, {names}), platform.python_version())"
+    told = subprocess.run([str(python_of(peer)), "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    itself, *others = [f"{name} {version}" for name, version in zip([*names, "Python"], told, strict=True)]
+    return f"{itself} ({', '.join(others)})"
 
 
 def _interpreter(oldest: tuple[int, int]) -> str | None:
@@ -110,4 +112,4 @@ if __name__ == "__main__":
             python_of(name)
         except EnvError as error:
             sys.exit(str(error))
-        print(version_of(name))
+        print(versions_of(name))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from bench.budgets import Budget
+    from bench.budgets import Budget, Probe
     from bench.machine import Machine
     from bench.verdict import Row, Spread
 
-__all__ = ["as_json", "as_markdown", "as_table"]
+__all__ = ["as_json", "as_markdown", "as_table", "figures_table"]
 
 COLUMNS = ("budget", "measured", "value", "beside", "its value", "ratio", "goal", "")
 
@@ -43,6 +43,14 @@ def as_table(rows: Iterable[Row]) -> Table:
     return table
 
 
+def figures_table(figures: Mapping[tuple[Probe, str], Spread]) -> Table:
+    """Of a run without a verdict."""
+    table = Table("measured", "figure", "value", box=None, header_style="bold", pad_edge=False)
+    for (probe, name), spread in figures.items():
+        table.add_row(probe.label, name, _spread(spread, ""))
+    return table
+
+
 def as_markdown(
     budgets: Sequence[Budget],
     rows: Sequence[Row],
@@ -59,7 +67,7 @@ def as_markdown(
         f"Written by `python -m bench`: medians of {rounds} interleaved rounds, and from lowest to highest.",
         "",
         *(f"- {line}" for line in machine.lines()),
-        f"- Peers: {', '.join(versions)}",
+        *(f"- Peer: {told}" for told in versions),
         "",
     ]
     for budget in budgets:
@@ -87,7 +95,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _spread(spread: Spread | None, unit: str) -> str:
     if spread is None:
         return "not measured"
-    told = f"{_number(spread.median)} {unit}"
+    told = f"{_number(spread.median)} {unit}".strip()
     return told if spread.low == spread.high else f"{told} ({_number(spread.low)} to {_number(spread.high)})"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -19,7 +20,7 @@ from bench.plan import in_round, size
 from bench.verdict import Spread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bench.budgets import Probe
 
@@ -76,17 +77,31 @@ def _run(probe: Probe, n: int, dsn: str) -> dict[str, float]:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="stook-bench-"))
         paths = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=scratch, env=environment
-        ) as child:
-            try:
-                out, err = child.communicate(timeout=LIMIT_S)
-            except subprocess.TimeoutExpired:
+        return _figures(_output(command, scratch, environment))
+
+
+def _output(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> str:
+    """A process group of its own: one that hangs, or is interrupted, takes its workers along."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    ) as child:
+        try:
+            out, err = child.communicate(timeout=LIMIT_S)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
                 child.kill()
+            if isinstance(error, subprocess.TimeoutExpired):
                 raise ProbeError(f"not done after {LIMIT_S} s") from None
+            raise
     if child.returncode:
         raise ProbeError(f"exit code {child.returncode}: {_last_line(err)}")
-    return _figures(out)
+    return out
 
 
 def _target(probe: Probe, dsn: str, stack: ExitStack) -> str:

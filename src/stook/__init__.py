@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stook.client.batch import AsyncBatch, Batch
+    from stook.client.execution import AsyncExecution, Execution
+    from stook.client.result import Failure, Result
     from stook.core.errors import StookError
     from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy
     from stook.wiring.app import App
+    from stook.wiring.task import Task
     from stook.worker.words import (
         BatchContext,
         BatchError,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "App",
     "AsyncBatch",
+    "AsyncExecution",
     "Batch",
     "BatchConfig",
     "BatchContext",
@@ -36,14 +40,18 @@ __all__ = [
     "Broadcast",
     "Context",
     "Event",
+    "Execution",
     "Fail",
+    "Failure",
     "FailurePolicy",
     "NonRetryable",
     "Ok",
+    "Result",
     "RetryAfter",
     "RetryPolicy",
     "StookError",
     "SyncContext",
+    "Task",
     "__version__",
 ]
 
@@ -52,6 +60,7 @@ __version__ = "0.1.0"
 _HOME = {
     "App": "stook.wiring.app",
     "AsyncBatch": "stook.client.batch",
+    "AsyncExecution": "stook.client.execution",
     "Batch": "stook.client.batch",
     "BatchConfig": "stook.core.policy",
     "BatchContext": "stook.worker.words",
@@ -59,14 +68,18 @@ _HOME = {
     "Broadcast": "stook.worker.words",
     "Context": "stook.worker.words",
     "Event": "stook.worker.words",
+    "Execution": "stook.client.execution",
     "Fail": "stook.worker.words",
+    "Failure": "stook.client.result",
     "FailurePolicy": "stook.core.policy",
     "NonRetryable": "stook.worker.words",
     "Ok": "stook.worker.words",
+    "Result": "stook.client.result",
     "RetryAfter": "stook.worker.words",
     "RetryPolicy": "stook.core.policy",
     "StookError": "stook.core.errors",
     "SyncContext": "stook.worker.words",
+    "Task": "stook.wiring.task",
 }
 
 

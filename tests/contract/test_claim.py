@@ -151,7 +151,7 @@ async def test_concurrent_claims_never_share_an_item_and_leave_none(store):
 
 async def one_suspect(store, count=1, **options):
     batch_id = await submit_items(store, count, **options)
-    await take(store, lease=1)
+    await take(store, lease=1, idle=False)
     store.clock.advance(2)
     await store.write(expire_leases)
     return batch_id

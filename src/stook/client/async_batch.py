@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from stook.client.result import Result
 from stook.core.errors import ResultTimeout
 from stook.core.ids import execution_id
+from stook.core.payload import decode
 from stook.core.retry_scope import RetryScope
 from stook.core.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from stook.client.backend import Backend
     from stook.store.script.read.batch_view import BatchView
@@ -20,15 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncBatch"]
 
+T = TypeVar("T")
+
 LOOK = 0.5
 
 
-class AsyncBatch:
+class AsyncBatch(Generic[T]):
     """Holds nothing but the batch's id: every method asks anew, any number of handles may exist."""
 
-    def __init__(self, backend: Backend, batch_id: bytes) -> None:
+    def __init__(self, backend: Backend, batch_id: bytes, read: Callable[[bytes], T] = decode) -> None:
         self._backend = backend
         self._id = batch_id
+        self._read = read
 
     @property
     def id(self) -> str:
@@ -53,47 +57,47 @@ class AsyncBatch:
                 raise ResultTimeout(f"batch {self.id} is {view.state.value} after {timeout} s")
             await self._backend.wait_for_change(self._id, left)
 
-    async def results(self) -> AsyncIterator[Result]:
+    async def results(self) -> AsyncIterator[Result[T]]:
         """All executions in input order, as they are now."""
         async for page in self.result_pages():
             for one in page:
                 yield one
 
-    async def as_completed(self) -> AsyncIterator[Result]:
+    async def as_completed(self) -> AsyncIterator[Result[T]]:
         """Each execution as it ends, until the batch has ended; those that ended before come first, in their order.
         One that is retried by hand comes again when it ends again."""
         async for page in self.completed_pages():
             for one in page:
                 yield one
 
-    async def result(self, *, index: int | None = None, key: str | None = None) -> Result:
+    async def result(self, *, index: int | None = None, key: str | None = None) -> Result[T]:
         """One execution by its index or the caller's key, as it is now."""
-        return Result((await self._backend.item(self._id, index=index, key=key)).item)
+        return Result((await self._backend.item(self._id, index=index, key=key)).item, self._read)
 
-    async def failures(self) -> AsyncIterator[Result]:
+    async def failed_results(self) -> AsyncIterator[Result[T]]:
         """Executions that have failed, with tracebacks."""
-        async for page in self.failure_pages():
+        async for page in self.failed_pages():
             for one in page:
                 yield one
 
-    async def result_pages(self) -> AsyncIterator[list[Result]]:
+    async def result_pages(self) -> AsyncIterator[list[Result[T]]]:
         async for rows in self._backend.results(self._id):
-            yield [Result(row) for row in rows]
+            yield [Result(row, self._read) for row in rows]
 
-    async def completed_pages(self) -> AsyncIterator[list[Result]]:
+    async def completed_pages(self) -> AsyncIterator[list[Result[T]]]:
         async for rows in self._backend.settled(self._id):
-            yield [Result(row) for row in rows]
+            yield [Result(row, self._read) for row in rows]
 
-    async def failure_pages(self) -> AsyncIterator[list[Result]]:
+    async def failed_pages(self) -> AsyncIterator[list[Result[T]]]:
         after: int | None = 0
         while after is not None:
             page = await self._backend.executions(
                 self._id, states={State.failed}, after=after, limit=500, tracebacks=True
             )
-            yield [Result(row) for row in page.rows]
+            yield [Result(row, self._read) for row in page.rows]
             after = page.after
 
-    async def failure_groups(self) -> list[FailureGroup]:
+    async def failures(self) -> list[FailureGroup]:
         """Failures by cause, the most frequent first."""
         return await self._backend.failure_groups(self._id)
 

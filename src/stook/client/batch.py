@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from stook.client.async_batch import AsyncBatch
+from stook.core.payload import decode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
     from typing import Any
 
     from stook.client.backend import Backend
@@ -17,22 +18,25 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncBatch", "Batch", "Caller"]
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 
 class Caller(Protocol):
     """Runs coroutines somewhere else and blocks for their answer."""
 
-    def call(self, coroutine: Coroutine[Any, Any, T]) -> T: ...
+    def call(self, coroutine: Coroutine[Any, Any, R]) -> R: ...
 
-    def iterate(self, pages: AsyncIterator[list[T]]) -> Iterator[T]: ...
+    def iterate(self, pages: AsyncIterator[list[R]]) -> Iterator[R]: ...
 
 
-class Batch:
+class Batch(Generic[T]):
     """What `task.map` returns."""
 
-    def __init__(self, backend: Backend, batch_id: bytes, caller: Caller) -> None:
-        self._async = AsyncBatch(backend, batch_id)
+    def __init__(
+        self, backend: Backend, batch_id: bytes, caller: Caller, read: Callable[[bytes], T] = decode
+    ) -> None:
+        self._async = AsyncBatch(backend, batch_id, read)
         self._caller = caller
 
     @property
@@ -50,26 +54,26 @@ class Batch:
         """Until the batch has ended. `ResultTimeout` after `timeout` seconds; the batch goes on."""
         return self._caller.call(self._async.wait(timeout))
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Iterator[Result[T]]:
         """All executions in input order, as they are now."""
         return self._caller.iterate(self._async.result_pages())
 
-    def as_completed(self) -> Iterator[Result]:
+    def as_completed(self) -> Iterator[Result[T]]:
         """Each execution as it ends, until the batch has ended."""
         return self._caller.iterate(self._async.completed_pages())
 
-    def result(self, *, index: int | None = None, key: str | None = None) -> Result:
+    def result(self, *, index: int | None = None, key: str | None = None) -> Result[T]:
         """One execution by its index or the caller's key, as it is now."""
         return self._caller.call(self._async.result(index=index, key=key))
 
     @property
-    def failures(self) -> Iterator[Result]:
-        """Executions that have failed, with tracebacks."""
-        return self._caller.iterate(self._async.failure_pages())
-
-    def failure_groups(self) -> list[FailureGroup]:
+    def failures(self) -> list[FailureGroup]:
         """Failures by cause, the most frequent first."""
-        return self._caller.call(self._async.failure_groups())
+        return self._caller.call(self._async.failures())
+
+    def failed_results(self) -> Iterator[Result[T]]:
+        """Executions that have failed, with tracebacks."""
+        return self._caller.iterate(self._async.failed_pages())
 
     def why(self) -> list[str]:
         """Why nothing more runs right now, in words."""

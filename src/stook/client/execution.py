@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from stook.client.result import Result
 from stook.core.errors import ResultTimeout
 from stook.core.ids import execution_id
+from stook.core.payload import decode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stook.client.backend import Backend
     from stook.client.batch import Caller
 
 __all__ = ["AsyncExecution", "Execution"]
+
+T = TypeVar("T")
 
 
 class SingleBackend(Protocol):
@@ -22,26 +27,34 @@ class SingleBackend(Protocol):
     async def wait_for_item(self, batch_id: bytes, index: int) -> None: ...
 
 
-class AsyncExecution:
+class AsyncExecution(Generic[T]):
     """`created` is False if an unfinished execution with the same dedupe key answered the submission."""
 
     def __init__(
-        self, backend: Backend, waiter: SingleBackend, batch_id: bytes, index: int, *, created: bool = True
+        self,
+        backend: Backend,
+        waiter: SingleBackend,
+        batch_id: bytes,
+        index: int,
+        read: Callable[[bytes], T] = decode,
+        *,
+        created: bool = True,
     ) -> None:
         self._backend = backend
         self._waiter = waiter
         self._batch_id = batch_id
         self._index = index
+        self._read = read
         self.created = created
 
     @property
     def id(self) -> str:
         return execution_id(self._batch_id, self._index)
 
-    async def show(self) -> Result:
-        return Result((await self._backend.item(self._batch_id, index=self._index)).item)
+    async def show(self) -> Result[T]:
+        return Result((await self._backend.item(self._batch_id, index=self._index)).item, self._read)
 
-    async def result(self, timeout: float | None = None) -> Any:
+    async def result(self, timeout: float | None = None) -> T:
         """What the handler returned, as soon as it has; raises as `Result.value` does, `ResultTimeout` after
         `timeout` seconds."""
         try:
@@ -56,10 +69,10 @@ class AsyncExecution:
         return not answer.passed
 
 
-class Execution:
+class Execution(Generic[T]):
     """What `task.submit` returns: `AsyncExecution`, blocking."""
 
-    def __init__(self, inner: AsyncExecution, caller: Caller) -> None:
+    def __init__(self, inner: AsyncExecution[T], caller: Caller) -> None:
         self._async = inner
         self._caller = caller
 
@@ -71,10 +84,10 @@ class Execution:
     def created(self) -> bool:
         return self._async.created
 
-    def show(self) -> Result:
+    def show(self) -> Result[T]:
         return self._caller.call(self._async.show())
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> T:
         """What the handler returned, as soon as it has; raises as `Result.value` does, `ResultTimeout` after
         `timeout` seconds."""
         return self._caller.call(self._async.result(timeout))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stook.core.errors import ExecutionCancelled, ExecutionExpired, ExecutionFailed
 from stook.core.payload import decode
 from stook.core.states import TERMINAL, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stook.store.script.read.item_row import ItemRow
 
 __all__ = ["Failure", "Result"]
+
+T = TypeVar("T")
 
 
 class Failure:
@@ -30,11 +34,12 @@ class Failure:
         return f"<Failure {self.type}: {self.message}>"
 
 
-class Result:
+class Result(Generic[T]):
     """`index` in input order, the caller's `key`, `id`, `state`, `attempts` of its round, `duration` in seconds."""
 
-    def __init__(self, row: ItemRow) -> None:
+    def __init__(self, row: ItemRow, read: Callable[[bytes], T] = decode) -> None:
         self._row = row
+        self._read = read
         self.index = row.index
         self.key = row.key
         self.id = row.id
@@ -63,12 +68,12 @@ class Result:
         return Failure(found.code, found.type, found.message, found.fingerprint, found.traceback)
 
     @property
-    def value(self) -> Any:
-        """What the handler returned. Raises what happened instead: `ExecutionFailed`, `ExecutionCancelled`,
+    def value(self) -> T:
+        """What the handler returned, as its annotation says. Raises what happened instead: `ExecutionFailed`, `ExecutionCancelled`,
         `ExecutionExpired`; an unfinished one has no value, which is `ExecutionFailed` too."""
         match self._row.state:
             case State.succeeded:
-                return None if self._row.result is None else decode(self._row.result)
+                return self._read(b"null" if self._row.result is None else self._row.result)
             case State.cancelled:
                 raise ExecutionCancelled("was cancelled", index=self.index)
             case State.expired:

@@ -38,15 +38,18 @@ def read_csv(stream: ByteStream, limit: int, delimiter: str = ",") -> Iterator[B
     first = next(lines, "")
     if delimiter == "," and "," not in first and ";" in first:
         delimiter = ";"
-    table = _Table(stream.name, csv.reader(chain([first], lines), delimiter=delimiter, strict=True))
+    table = _Table(stream.name, chain([first], lines), delimiter)
     return _blocks(table, table.header())
 
 
 def _blocks(table: _Table, header: list[str]) -> Iterator[Block]:
     count = _FIRST_ROWS
-    while rows := table.rows(count, len(header)):
-        payloads = encode_many([dict(zip(header, row, strict=True)) for _, row in rows])
-        yield Block(payloads, None, [line for line, _ in rows])
+    while True:
+        rows, lines = table.rows(count, len(header))
+        if not rows:
+            return
+        payloads = encode_many([dict(zip(header, row, strict=True)) for row in rows])
+        yield Block(payloads, None, lines)
         count = fitting(len(payloads), sum(map(len, payloads)))
 
 
@@ -61,51 +64,55 @@ def check_header(names: Sequence[str], where: str) -> None:
 
 
 class _Table:
-    def __init__(self, name: str, reader: Iterator[list[str]]) -> None:
+    def __init__(self, name: str, lines: Iterator[str], delimiter: str) -> None:
         self._name = name
-        self._reader = reader
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
         self._line = 1  # of the row that comes next
 
     def header(self) -> list[str]:
-        while rows := self._take(1):
-            line, names = rows[0]
-            if names:
-                check_header(names, place(self._name, line))
-                return names
-        raise InputError("empty: the first row must name the columns", where=self._name)
+        rows, lines = self._take(1)
+        if not rows:
+            raise InputError("empty: the first row must name the columns", where=self._name)
+        check_header(rows[0], place(self._name, lines[0]))
+        return rows[0]
 
-    def rows(self, count: int, width: int) -> list[tuple[int, list[str]]]:
+    def rows(self, count: int, width: int) -> tuple[list[list[str]], Sequence[int]]:
         """Up to `count` rows with their lines; none at the end."""
-        while taken := self._take(count):
-            rows = [pair for pair in taken if pair[1]]
-            for line, row in rows:
-                if len(row) != width:
-                    raise InputError(
-                        f"{len(row)} cells, but the header names {width} columns",
-                        where=place(self._name, line),
-                        hint="put quotes around cells that contain the separator or a line break",
-                    )
-            if rows:
-                return rows
-        return []
+        rows, lines = self._take(count)
+        if set(map(len, rows)) - {width}:
+            wrong = next(number for number, row in enumerate(rows) if len(row) != width)
+            raise InputError(
+                f"{len(rows[wrong])} cells, but the header names {width} columns",
+                where=place(self._name, lines[wrong]),
+                hint="put quotes around cells that contain the separator or a line break",
+            )
+        return rows, lines
 
-    def _take(self, count: int) -> list[tuple[int, list[str]]]:
-        rows: list[list[str]] = []
-        try:
-            for row in islice(self._reader, count):
-                rows.append(row)  # noqa: PERF402 -- the rows before an error tell its line
-        except csv.Error as error:
-            raise self._error(rows, str(error)) from None
-        starts = self._starts(rows)
-        self._line = starts[-1]
-        return list(zip(starts, rows, strict=False))
+    def _take(self, count: int) -> tuple[list[list[str]], Sequence[int]]:
+        while True:
+            rows: list[list[str]] = []
+            try:
+                for row in islice(self._reader, count):
+                    rows.append(row)  # noqa: PERF402 -- the rows before an error tell its line
+            except csv.Error as error:
+                raise self._error(rows, str(error)) from None
+            lines = self._starts(rows)
+            self._line = self._reader.line_num + 1
+            if all(rows):
+                return rows, lines
+            lines = [line for line, row in zip(lines, rows, strict=True) if row]
+            if lines:
+                return list(filter(None, rows)), lines
 
-    def _starts(self, rows: list[list[str]]) -> list[int]:
-        heights = (1 + sum([cell.count("\n") for cell in row]) for row in rows)
-        return list(accumulate(heights, initial=self._line))
+    def _starts(self, rows: list[list[str]]) -> Sequence[int]:
+        if self._reader.line_num + 1 == self._line + len(rows):
+            return range(self._line, self._line + len(rows))
+        heights = [1 + sum([cell.count("\n") for cell in row]) for row in rows]
+        return list(accumulate(heights[:-1], initial=self._line))
 
     def _error(self, rows: list[list[str]], text: str) -> InputError:
-        where = place(self._name, self._starts(rows)[-1])
+        read = sum(1 + sum([cell.count("\n") for cell in row]) for row in rows)
+        where = place(self._name, self._line + read)
         if text.startswith("unexpected end"):
             return InputError("a quote is opened here and never closed", where=where, hint='write a quote as ""')
         if text.startswith("new-line"):

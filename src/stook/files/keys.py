@@ -27,12 +27,21 @@ def extract_keys(payloads: Sequence[bytes], field: str) -> list[str] | NoKey:
 
     Keys are strings; numbers become the text JSON has for them. Nothing else is a key.
     """
-    values = [_look_up(value, field) for value in decode_many(join_array(payloads))]
+    items = decode_many(join_array(payloads))
+    try:
+        values = [item[field] for item in items]
+    except (KeyError, TypeError, IndexError):
+        values = [_look_up(item, field) for item in items]
     return keys_from(values, f"the field {field!r}")
 
 
 def keys_from(values: Iterable[Any], source: str) -> list[str] | NoKey:
     """The same rule for values at hand; `source` says in an error where they come from."""
+    values = list(values)
+    if set(map(type, values)) == {str}:
+        text = "".join(values)
+        if text.isascii() and "\0" not in text and all(values):
+            return values
     keys: list[str] = []
     for position, value in enumerate(values):
         key = encode(value).decode() if type(value) is int or type(value) is float else value

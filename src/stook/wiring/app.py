@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from stook.config.settings import read_settings
 from stook.core.errors import ConfigError, NotFound
@@ -14,7 +14,7 @@ from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy, TaskPolic
 from stook.wiring.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from stook.client.batch import AsyncBatch, Batch
     from stook.wiring.portal import Portal
@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["App"]
 
 P = ParamSpec("P")
-R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Register(Protocol):
+    """`@app.task(…)` waiting for its function."""
+
+    @overload
+    def __call__(self, handler: Callable[P, Coroutine[Any, Any, T]], /) -> Task[P, Coroutine[Any, Any, T], T]: ...
+
+    @overload
+    def __call__(self, handler: Callable[P, T], /) -> Task[P, T, T]: ...
+
 
 
 class App:
@@ -44,7 +55,7 @@ class App:
         if not name:
             raise ConfigError("an app needs a name")
         self.name = name
-        self.tasks: dict[str, Task[Any, Any]] = {}
+        self.tasks: dict[str, Task[..., Any, Any]] = {}
         self._store, self._project = store, project
         self._lock = threading.RLock()
         self._portal: Portal | None = None
@@ -52,7 +63,10 @@ class App:
         self._stack = contextlib.ExitStack()
 
     @overload
-    def task(self, handler: Callable[P, R], /) -> Task[P, R]: ...
+    def task(self, handler: Callable[P, Coroutine[Any, Any, T]], /) -> Task[P, Coroutine[Any, Any, T], T]: ...
+
+    @overload
+    def task(self, handler: Callable[P, T], /) -> Task[P, T, T]: ...
 
     @overload
     def task(
@@ -62,16 +76,16 @@ class App:
         *,
         queue: str = ...,
         max_attempts: int = ...,
-        retry: RetryPolicy = ...,
+        retry: RetryPolicy | None = ...,
         max_losses: int = ...,
         timeout: float | None = ...,
         max_concurrency: int | None = ...,
         batch: BatchConfig | None = ...,
-        failures: FailurePolicy = ...,
+        failures: FailurePolicy | None = ...,
         cancel_grace: float = ...,
         payload: Any = ...,
         returns: Any = ...,
-    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+    ) -> Register: ...
 
     def task(
         self,
@@ -104,8 +118,8 @@ class App:
             cancel_grace=cancel_grace,
         )
 
-        def register(handler: Callable[P, R]) -> Task[P, R]:
-            task = Task(self, handler, None if callable(name) else name, policy, payload=payload, returns=returns)
+        def register(handler: Callable[..., Any]) -> Task[..., Any, Any]:
+            task: Task[..., Any, Any] = Task(self, handler, None if callable(name) else name, policy, payload=payload, returns=returns)
             if task.name in self.tasks:
                 raise ConfigError(f"task {task.name!r} is defined twice", hint="give one of them another name")
             self.tasks[task.name] = task
@@ -116,7 +130,7 @@ class App:
     @contextlib.contextmanager
     def working(
         self,
-        *tasks: Task[Any, Any],
+        *tasks: Task[..., Any, Any],
         concurrency: int = 10,
         processes: int | None = None,
         grace: float = 30.0,
@@ -137,14 +151,14 @@ class App:
         finally:
             portal.call(context.__aexit__(None, None, None))
 
-    def batch(self, batch: str) -> Batch:
+    def batch(self, batch: str) -> Batch[Any]:
         """A handle of an existing batch, by id, name (the newest) or idempotency key. `NotFound` otherwise."""
         from stook.client.batch import Batch  # noqa: PLC0415 - loaded with the store
 
         session = self._opened()
         return Batch(session.engine, self._running_portal().call(_find(session, batch)), self._running_portal())
 
-    async def abatch(self, batch: str) -> AsyncBatch:
+    async def abatch(self, batch: str) -> AsyncBatch[Any]:
         """`batch`, for coroutines."""
         from stook.client.batch import AsyncBatch  # noqa: PLC0415 - loaded with the store
         from stook.wiring.remote_loop import PortalBackend  # noqa: PLC0415
@@ -152,6 +166,16 @@ class App:
         session = self._opened()
         portal = self._running_portal()
         return AsyncBatch(PortalBackend(session.engine, portal), await portal.await_(_find(session, batch)))
+
+    @contextlib.contextmanager
+    def using(self, session: Session, portal: Portal) -> Iterator[None]:
+        """Puts another open session in the place of the app's own, for tests and embedders."""
+        before = self._session, self._portal
+        self._session, self._portal = session, portal
+        try:
+            yield
+        finally:
+            self._session, self._portal = before
 
     def close(self) -> None:
         """Closes the store. The next use opens it again."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from stook.core.errors import PayloadTooLarge
-from stook.core.payload import encode
+from stook.core.payload import decode, encode
 from stook.engine.service import Options
 from stook.wiring.items import Field, async_item_blocks, is_small, item_blocks
 from stook.wiring.submission import Submission
@@ -28,10 +28,11 @@ __all__ = ["Task"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
-class Task(Generic[P, R]):
-    """Still callable as the function it was made from."""
+class Task(Generic[P, R, T]):
+    """Still callable as the function it was made from (which returns R: T, or a coroutine of it)."""
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class Task(Generic[P, R]):
         expires_in: float | None = None,
         deadline: float | None = None,
         metadata: dict[str, Any] | None = None,
-    ) -> Batch:
+    ) -> Batch[T]:
         """One batch, one execution per item, of any number; durable when it returns.
 
         `key` names the caller's own id of each item (a field, or a function of the item), unique within the batch.
@@ -103,7 +104,7 @@ class Task(Generic[P, R]):
         else:
             found = item_blocks(items, key=key, dedupe_key=dedupe_key, most=most)
             batch_id = submission.run(list(found) if is_small(items) else found, portal.call)
-        return Batch(session.engine, batch_id, portal)
+        return Batch(session.engine, batch_id, portal, self._reader())
 
     async def amap(
         self,
@@ -120,7 +121,7 @@ class Task(Generic[P, R]):
         expires_in: float | None = None,
         deadline: float | None = None,
         metadata: dict[str, Any] | None = None,
-    ) -> AsyncBatch:
+    ) -> AsyncBatch[T]:
         """`map`, for coroutines."""
         from stook.client.batch import AsyncBatch  # noqa: PLC0415 - loaded with the store
         from stook.wiring.remote_loop import PortalBackend  # noqa: PLC0415
@@ -138,7 +139,7 @@ class Task(Generic[P, R]):
             made = item_blocks(items, key=key, dedupe_key=dedupe_key, most=most)
             found = _as_async(list(made) if is_small(items) else made)
         batch_id = await submission.run_async(found, portal.await_)
-        return AsyncBatch(PortalBackend(session.engine, portal), batch_id)
+        return AsyncBatch(PortalBackend(session.engine, portal), batch_id, self._reader())
 
     def submit(
         self,
@@ -150,7 +151,7 @@ class Task(Generic[P, R]):
         delay: float | None = None,
         expires_in: float | None = None,
         metadata: dict[str, Any] | None = None,
-    ) -> Execution:
+    ) -> Execution[T]:
         """One execution, durable when it returns; submissions that arrive together share a commit."""
         from stook.client.execution import Execution  # noqa: PLC0415 - loaded with the store
 
@@ -168,7 +169,7 @@ class Task(Generic[P, R]):
         delay: float | None = None,
         expires_in: float | None = None,
         metadata: dict[str, Any] | None = None,
-    ) -> AsyncExecution:
+    ) -> AsyncExecution[T]:
         """`submit`, for coroutines."""
         from stook.wiring.remote_loop import PortalBackend  # noqa: PLC0415 - loaded with the store
 
@@ -177,12 +178,22 @@ class Task(Generic[P, R]):
         backend = PortalBackend(session.engine, portal)
         return await portal.await_(self._submit(session, payload, options, dedupe_key, backend))
 
+    def _reader(self) -> Callable[[bytes], T]:
+        """From a stored result to what the handler's annotation says it returned."""
+        from stook.worker.conversion import PayloadReader  # noqa: PLC0415 - loaded with the worker
+
+        made = self.definition()
+        if made.batched:
+            return decode  # what one item's verdict holds is not in the annotation
+        read: Callable[[bytes], T] = PayloadReader(made.parameters.returns).read
+        return read
+
     def _session(self) -> tuple[Session, Portal]:
         return self.app._opened(), self.app._running_portal()  # noqa: SLF001 - a task is part of its app
 
     async def _submit(
         self, session: Session, payload: Any, options: Options, dedupe_key: str | None, backend: Any
-    ) -> AsyncExecution:
+    ) -> AsyncExecution[T]:
         from stook.client.execution import AsyncExecution  # noqa: PLC0415 - loaded with the store
 
         raw = encode(payload)
@@ -191,7 +202,7 @@ class Task(Generic[P, R]):
             raise PayloadTooLarge(len(raw), most)
         receipt = await session.engine.submit_one(self.name, self.policy, raw, options, dedupe_key)
         batch_id, index, created = receipt
-        return AsyncExecution(backend, backend, batch_id, index, created=created)
+        return AsyncExecution(backend, backend, batch_id, index, self._reader(), created=created)
 
     @staticmethod
     def _options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, assert_never
 
 from stook.core.errors import ConfigError
 from stook.core.policy import TaskPolicy
@@ -81,6 +81,8 @@ class TaskDefinition:
                 given = (payload,)
             case "event":
                 given = (Event(payload, assignment, offset),)
+            case unknown:
+                assert_never(unknown)
         return given if context is None else (*given, context)
 
     def in_processes(self) -> TaskDefinition:
@@ -124,10 +126,15 @@ def define(
         parameters = replace(parameters, returns=Any if returns is None else returns)
     is_async = inspect.iscoroutinefunction(handler)
     kind: Kind
-    if batched:
-        kind = "batched-async" if is_async else "batched-thread"
-    else:
-        kind = "async" if is_async else "thread"
+    match batched, is_async:
+        case True, True:
+            kind = "batched-async"
+        case True, False:
+            kind = "batched-thread"
+        case False, True:
+            kind = "async"
+        case _:
+            kind = "thread"
     named = name if name is not None else f"{handler.__module__}.{getattr(handler, '__qualname__', 'handler')}"
     made = TaskDefinition(named, handler, policy, kind, parameters)
     _ = made.reader, made.encode  # a type that cannot be read is the definition's mistake: it is said here

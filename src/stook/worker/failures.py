@@ -57,7 +57,7 @@ class NotAvailableInBatch(StookError, AttributeError):
     code: ClassVar[str] = "not_available_in_batch"
 
 
-class Cancelled(BaseException):  # noqa: N818 -- control flow, as asyncio.CancelledError: not caught by `except Exception`
+class Cancelled(BaseException):
     """`raise_if_cancelled()` raises it; `reason` is the signal's. Let it pass: the attempt ends as the reason says."""
 
     def __init__(self, reason: Reason) -> None:

@@ -16,7 +16,7 @@ from stook.worker.source import Settlement
 from stook.worker.trouble import rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from stook.worker.held import Held
     from stook.worker.live import Live
@@ -77,17 +77,27 @@ class Flusher:
         await self._empty.wait()
 
     async def _run(self) -> None:
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            noted, self._noted, self._finished = self._noted, [], 0
-            parts = [(held, *held.take()) for held in noted if held.noted and not held.lost]
-            await self._settle(parts)
-            if not self._noted:
-                self._empty.set()
+        try:
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                if self._timer is not None:
+                    self._timer.cancel()
+                    self._timer = None
+                noted, self._noted, self._finished = self._noted, [], 0
+                await self._settle([self._take(held) for held in noted if not held.lost])
+                if not self._noted:
+                    self._empty.set()
+        finally:
+            self._empty.set()  # whatever ended it, nobody waits for more
+
+    def _take(self, held: Held) -> _Part:
+        settlement, count = held.take()
+        if held.pace is not None and settlement.durations:
+            items = len(settlement.durations)
+            total = sum(settlement.durations) * 1000
+            held.pace.ran(items=items, calls=items, total=total, now=perf_counter_ns())
+        return held, settlement, count
 
     async def _settle(self, parts: list[_Part]) -> None:
         failures = 0
@@ -101,8 +111,9 @@ class Flusher:
                 await asyncio.sleep(pause)
                 parts = [part for part in parts if not part[0].lost]
             except StoreError as error:
+                # Full, or read-only: not the outcomes' fault, and nothing that waiting mends. Leases bring them back.
                 self._failed(error)
-                raise
+                return
             except Exception as error:  # noqa: BLE001 -- whatever the source makes of an outcome it will not take
                 await self._divide(parts, error)
                 return

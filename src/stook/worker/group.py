@@ -6,7 +6,7 @@ import uuid
 from functools import partial
 from itertools import chain
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from stook.worker.batch_context import Gathering
 from stook.worker.event import Event
@@ -122,6 +122,8 @@ class Group:
                         for offset, payload in zip(run.offsets, run.payloads, strict=True)
                     ],
                 )
+            case unknown:
+                assert_never(unknown)
         return given if self._context is None else (*given, self._context)
 
     async def _call(self, consumer: Consumer, definition: TaskDefinition, started: int) -> Any:
@@ -170,9 +172,7 @@ class Group:
 
     def _run_halves(self, halves: list[list[Run]]) -> None:
         for runs in reversed(halves):
-            half = Group(
-                runs, slots=self._slots, closed_by="bisect", formed=self.formed, began=_nobody, ran=self._ran
-            )
+            half = Group(runs, slots=self._slots, closed_by="bisect", formed=self.formed, began=_nobody, ran=self._ran)
             self._slots.add_group(half, first=True)
 
 

@@ -1,10 +1,11 @@
 """What becomes of each member of a group once its handler has answered or raised.
 
-    answered            each its verdict; an answer that does not fit: all failed, each runs again alone
-    BatchError          those it names failed, the rest succeeded with None
+    answered                    each its verdict; an answer that does not fit: all failed, each runs again alone
+    BatchError                  those it names failed, the rest succeeded with None
     RetryAfter, NonRetryable    all of them
-    anything else       by the task's on_error: retry_all, retry_singly, bisect
-    marked by ctx.fail  failed so, whatever else
+    anything else raised        by the task's on_error: retry_all, retry_singly, bisect
+
+A member that `ctx.fail` marked failed so, whatever else.
 """
 
 from __future__ import annotations

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic, perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stook.core.payload import split_array
 from stook.worker.group import Group
 from stook.worker.group_ending import Run
+from stook.worker.lanes import read_payloads
 from stook.worker.pace import CLAIM_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stook.core.policy import BatchConfig
     from stook.worker.definition import TaskDefinition
     from stook.worker.held import Held
@@ -30,8 +33,6 @@ class GroupLane:
     def __init__(self, definition: TaskDefinition, config: BatchConfig, *, slots: Slots, pace: Pace) -> None:
         self.tasks = (definition.name,)
         self.pace = pace
-        self.hurried = False
-        """Somebody waits for everything to be done: partial groups do not wait for more members."""
         self._config = config
         self._slots = slots
         self._forming: list[Run] = []
@@ -50,9 +51,9 @@ class GroupLane:
         others = self._slots.waiting * size - self._queued
         return max(0, min(free * size + ahead - have - max(0, others), max(CLAIM_LIMIT, size)))
 
-    def accept(self, held: Held, offsets: list[int], payloads: list[Any]) -> None:
-        """Members in order; `payloads` are those the handler can be given, `offsets` theirs."""
+    def accept(self, held: Held) -> None:
         piece = held.piece
+        offsets, payloads = read_payloads(held)
         if not offsets:
             return
         if piece.closed:
@@ -76,10 +77,9 @@ class GroupLane:
         if piece.forced is not None:
             self.close(piece.forced)
 
-    def claimed_out(self) -> None:
-        """A claim gave less than was wanted: nothing more is there now."""
-        if self._count and (self.hurried or not self._config.timeout):
-            self.close("drain" if self.hurried else "timeout")
+    def claimed_out(self, *, hurried: bool) -> None:
+        if self._count and (hurried or not self._config.timeout):
+            self.close("drain" if hurried else "timeout")
 
     def close(self, why: str) -> None:
         """Closes what is forming."""
@@ -90,6 +90,10 @@ class GroupLane:
         self._forming, self._count, self._bytes = [], 0, 0
         if runs:
             self._close(runs, why, formed)
+
+    def hand_back(self) -> int:
+        """Groups are claimed to be run whole, and few at a time."""
+        return 0
 
     def _join(self, run: Run) -> None:
         if not self._forming:
@@ -110,7 +114,7 @@ class GroupLane:
     def _ran(self, size: int, took: int) -> None:
         self.pace.ran(items=size, calls=1, total=took, now=perf_counter_ns())
 
-    def _sizes(self, held: Held, offsets: list[int]) -> list[int] | None:
+    def _sizes(self, held: Held, offsets: Sequence[int]) -> list[int] | None:
         """Bytes of each payload, where they matter: mostly the whole slice fits many times over."""
         piece = held.piece
         if self._bytes + len(piece.payload) <= self._config.max_bytes:

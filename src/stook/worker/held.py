@@ -1,8 +1,10 @@
 """A claimed slice in a worker's hands: what each of its items is waiting for, running as, or has become.
 
     ready ──▶ running ──▶ done, troubles ──take──▶ settlement ──▶ settled
-      │                        ▲
-      └── cancelled, released ─┘            lost: none of it is settled, whatever it becomes
+      │                         ▲
+      └── cancelled, released ──┘
+
+Once its lease is lost none of it is settled, whatever it becomes.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from stook.worker.definition import TaskDefinition
+    from stook.worker.pace import Pace
     from stook.worker.signals import Reason, Signal
     from stook.worker.source import Slice
 
@@ -37,10 +40,18 @@ class Runner(Protocol):
 class Held:
     __slots__ = (
         *("assignment", "blocked", "cancelled", "definition", "done", "encode", "expires", "handler", "left", "limit"),
-        *("lost", "note", "noted", "piece", "plain", "running", "signals", "stopping", "troubles", "unsettled"),
+        *("lost", "note", "noted", "pace", "piece", "plain", "running", "signals", "stopping", "troubles", "unsettled"),
     )
 
-    def __init__(self, piece: Slice, definition: TaskDefinition, *, note: Callable[[Held], None], expires: int) -> None:
+    def __init__(
+        self,
+        piece: Slice,
+        definition: TaskDefinition,
+        *,
+        note: Callable[[Held], None],
+        expires: int,
+        pace: Pace | None = None,
+    ) -> None:
         self.piece = piece
         self.definition = definition
         self.handler = definition.handler
@@ -59,6 +70,8 @@ class Held:
         """(offset, result, microseconds)"""
         self.troubles: list[Trouble] = []
         self.note = note
+        self.pace = pace
+        """Told how long items ran as they are settled; groups tell it themselves."""
         self.noted = False
         self.running: dict[int, Runner] = {}
         """By offset: those that somebody can be asked to stop."""
@@ -77,7 +90,9 @@ class Held:
         if context is not None:
             self.signals[offset] = context.signal
             if self.blocked:  # since it was taken off its queue: threads run beside the loop
-                context.signal.set("lease_lost" if self.lost else "cancelled" if offset in self.cancelled else "shutdown")
+                context.signal.set(
+                    "lease_lost" if self.lost else "cancelled" if offset in self.cancelled else "shutdown"
+                )
         return definition.handler(*definition.arguments(payload, self.assignment, offset, context))
 
     # ------------------------------------------------------------------------------------------------ outcomes
@@ -117,7 +132,9 @@ class Held:
         else:
             self.trouble(released(offset))
 
-    def conclude(self, offset: int, ended: bytes | Trouble | BaseException, nanoseconds: int, *, cut: bool = False) -> None:
+    def conclude(
+        self, offset: int, ended: bytes | Trouble | BaseException, nanoseconds: int, *, cut: bool = False
+    ) -> None:
         """The outcome of an item that ran: what it `ended` with, unless something stronger was decided meanwhile.
 
         lost lease > cancelled > released (raised or cut at shutdown) > a verdict > timed out > what it ended with

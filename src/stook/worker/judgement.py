@@ -47,7 +47,7 @@ def judge(answered: Any, size: int, ids: Callable[[], Sequence[str]]) -> list[An
 def judge_batch_error(error: BatchError, size: int) -> list[Any]:
     verdicts: list[Any] = [None] * size
     for index, reason in error.errors.items():
-        if not isinstance(index, int) or not 0 <= index < size:
+        if not 0 <= index < size:
             raise BatchContractError(f"BatchError names member {index!r}, but the group has members 0 to {size - 1}")
         verdicts[index] = reason if isinstance(reason, (Fail, BaseException)) else Fail(str(reason))
     return verdicts

@@ -13,11 +13,11 @@ __all__ = ["Live"]
 
 
 class Live:
-    """`when_empty` is called each time the last slice went."""
+    """`changed` is called each time a slice went."""
 
-    def __init__(self, when_empty: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None]) -> None:
         self._by_token: dict[int, Held] = {}
-        self._when_empty = when_empty
+        self._changed = changed
         self.in_flight = 0
         """Executions claimed and not yet settled."""
 
@@ -55,5 +55,4 @@ class Live:
 
     def _remove(self, held: Held) -> None:
         del self._by_token[held.piece.token]
-        if not self._by_token:
-            self._when_empty()
+        self._changed()

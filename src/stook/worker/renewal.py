@@ -1,7 +1,8 @@
 """Keeps leases alive from a thread of its own, so that a handler that blocks the event loop keeps its lease.
 
-    every half second, or a quarter of the lease if that is less ── renew(all tokens) ──▶ lost tokens, cancellations
-                                                        no answer until a lease is over ──▶ that slice is lost
+    every quarter of the lease ──▶ renew        every half second between ──▶ look for cancellations (renew for 0 s)
+
+Without an answer until a lease is over, its slice counts as lost.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from stook.worker.source import Renewed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stook.worker.held import Held
     from stook.worker.live import Live
     from stook.worker.outbox import Outbox
     from stook.worker.source import Source
@@ -40,6 +42,7 @@ class Renewal:
         self._lease = lease
         self._outbox = outbox
         self._apply = apply
+        self._failing = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stook renewal", daemon=True)
 
@@ -51,26 +54,36 @@ class Renewal:
         self._ended.set()
 
     def _run(self) -> None:
-        every = min(CANCELLATIONS, self._lease / 4)
-        while not self._ended.wait(every):
-            held = self._live.all()
-            if held:
-                self._renew()
+        quarter = round(self._lease / 4 * 1e9)
+        renewed_at = perf_counter_ns()
+        while not self._ended.wait(min(CANCELLATIONS, self._lease / 4)):
+            asked = self._live.all()
+            now = perf_counter_ns()
+            # A slice claimed since has its whole lease before it: only what was held then gets older than a quarter.
+            due = now - renewed_at >= quarter * 9 // 10
+            if due:
+                renewed_at = now
+            if asked:
+                self._renew(asked, self._lease if due else 0.0)
 
-    def _renew(self) -> None:
-        asked = self._live.all()
+    def _renew(self, asked: list[Held], lease: float) -> None:
         at = perf_counter_ns()
         try:
-            renewed = self._source.renew(self._worker, [held.piece.token for held in asked], self._lease)
+            renewed = self._source.renew(self._worker, [held.piece.token for held in asked], lease)
         except Exception as error:  # noqa: BLE001 -- tried again in a moment; what it means is decided by the lease
-            logger.warning("could not renew %d leases: %s", len(asked), error)
+            if not self._failing:
+                logger.warning("cannot renew %d leases, trying on: %s", len(asked), error)
+            self._failing = True
             now = perf_counter_ns()
             renewed = Renewed([held.piece.token for held in asked if held.expires <= now], [])
         else:
+            if self._failing:
+                logger.warning("leases are renewed again")
+            self._failing = False
             gone = set(renewed.lost)
-            for held in asked:
+            for held in asked if lease else ():
                 if held.piece.token not in gone:
-                    held.expires = at + round(self._lease * 1e9)
+                    held.expires = at + round(lease * 1e9)
         if renewed.lost or renewed.cancelled:
             self._signal(renewed)
         self._outbox.post(self._apply, renewed)

@@ -13,6 +13,9 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from stook.worker.consumer import Consumer
+from stook.worker.threads import Threads
+from stook.worker.trouble import released
+from stook.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from stook.worker.group import Group
     from stook.worker.held import Held
     from stook.worker.outbox import Outbox
-    from stook.worker.watchdog import Watchdog
+    from stook.worker.signals import Reason
 
 __all__ = ["Slots"]
 
@@ -31,12 +34,9 @@ TURN: Final = 1_500_000
 class Slots:
     """`poke` is called when a slot or room in the queues may have become free, `quiet` when nothing is left to run."""
 
-    def __init__(
-        self, count: int, *, watchdog: Watchdog, outbox: Outbox, poke: Callable[[], None], quiet: Callable[[], None]
-    ) -> None:
+    def __init__(self, count: int, *, outbox: Outbox, poke: Callable[[], None], quiet: Callable[[], None]) -> None:
         self.count = count
-        self.watchdog = watchdog
-        self.outbox = outbox
+        self.watchdog = Watchdog(self.look)
         self.poke = poke
         self.quiet = quiet
         self.base = contextvars.copy_context()
@@ -46,6 +46,9 @@ class Slots:
         self.groups: deque[Group] = deque()
         self.idle: list[Consumer] = []
         self.consumers: list[Consumer] = []
+        self.calls: set[Group] = set()
+        """Groups whose handler runs."""
+        self.threads = Threads(self.threaded, outbox=outbox, base=self.base, watchdog=self.watchdog)
         self.turn_until = 0
         self.giving_way = False
         self.closing = False
@@ -102,6 +105,13 @@ class Slots:
                 return rotation[-1]
         return None
 
+    def look(self, now: int) -> int:
+        """For the watchdog: stops what is due, and says when to look next."""
+        for consumer in self.consumers:
+            if consumer.due <= now:
+                consumer.expire()
+        return min([self.threads.look(now), *(consumer.due for consumer in self.consumers)])
+
     def begin_turn(self) -> None:
         if not self.giving_way:
             now = perf_counter_ns()
@@ -121,9 +131,73 @@ class Slots:
             self.turn_until = perf_counter_ns() + TURN
         return True
 
+    # ------------------------------------------------------------------------------- what will not be run after all
+
+    def sweep(self) -> None:
+        """Ends waiting items that may not start any more."""
+        for queue in (self.ready, self.threaded):
+            for entry in _emptied(queue):
+                held, offset, _ = entry
+                if held.may_start(offset):
+                    queue.append(entry)
+                else:
+                    held.withdraw(offset)
+        self.rouse(self.count)
+
+    def head(self) -> object:
+        """What waits longest, by identity: the same for long means that nothing moves."""
+        for queue in (self.ready, self.threaded):
+            try:
+                return queue[0]
+            except IndexError:
+                continue
+        return None
+
+    def hand_back(self, keep: int) -> int:
+        """Releases waiting items, the last ones first, until `keep` are left. How many it were."""
+        count = 0
+        for queue in (self.threaded, self.ready):
+            while len(self.ready) + len(self.threaded) > keep:
+                try:
+                    held, offset, _ = queue.pop()
+                except IndexError:
+                    break
+                held.trouble(released(offset))
+                count += 1
+        return count
+
+    def tell_calls(self, reason: Reason) -> None:
+        for group in self.calls:
+            if group.signal is not None:
+                group.signal.set(reason)
+
+    def cut(self) -> None:
+        """Cancels every suspended handler; threads were told, which is all that can be done."""
+        for consumer in self.consumers:
+            if consumer.following:
+                consumer.stop("shutdown")
+
+    def close(self) -> None:
+        """Idle consumers end now, others after what they run."""
+        self.closing = True
+        for consumer in self.consumers:
+            consumer.wake()
+        self.threads.close()
+        self.watchdog.close()
+
     def _ended(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
         if consumer in self.idle:
             self.idle.remove(consumer)
         if self.waiting and not self.closing:
             self.rouse(1)
+
+
+def _emptied(queue: deque[tuple[Held, int, Any]]) -> list[tuple[Held, int, Any]]:
+    # Threads take from it meanwhile: each entry must leave it before it is looked at.
+    entries = []
+    while True:
+        try:
+            entries.append(queue.popleft())
+        except IndexError:
+            return entries

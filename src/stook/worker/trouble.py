@@ -71,7 +71,8 @@ def released(offset: int) -> Trouble:
 
 def lost(offset: int, ending: str, duration: int = 0) -> Trouble:
     """The process that ran the item ended: `ending` says how."""
-    message = f"the process running it was {ending}" if ending.startswith("killed") else f"the process running it {ending}"
+    was = "was " if ending.startswith("killed") else ""
+    message = f"the process running it {was}{ending}"
     return Trouble(
         offset,
         "lost",

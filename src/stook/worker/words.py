@@ -31,8 +31,8 @@ __all__ = [
     "Ok",
     "PayloadValidationError",
     "ResultNotSerializable",
-    "ReturnValidationError",
     "RetryAfter",
+    "ReturnValidationError",
     "SyncBatchContext",
     "SyncContext",
 ]

@@ -16,7 +16,7 @@ from stook.core.picks import pack, unpack
 from stook.core.states import State
 from stook.core.work import Claimed, Slice
 from stook.store.script.batch_row import decode_policy
-from stook.store.script.group import group_items
+from stook.store.script.group import group_items, largest_group
 from stook.store.script.segment_row import SegmentStatus, offsets_of
 from stook.store.statement import All, Each, Guard, Many, Now
 
@@ -76,26 +76,30 @@ class _Segment(msgspec.Struct, gc=False):
 def claim(ask: Ask) -> Script[Claimed]:
     """Slices for a worker, oldest right first, within every limit. A suspect is given only to an idle worker, alone."""
     now: int = yield Now()
-    suspects: list[Row] = yield Each("claim_suspect", [(task,) for task in ask.tasks])
-    if suspects and ask.idle:
-        found = _Segment(*suspects[0])
-        leased = yield from _lease(ask, [(found, found.stop - found.pos)], now, alone=True)
+    quotas: list[Row] = yield All("quotas")
+    suspect = yield from _suspect(ask, quotas, now)
+    if suspect and ask.idle:
+        leased = yield from _lease(ask, [suspect], now, alone=True)
         if leased:
             return Claimed(leased, suspects=True)
     found_flows: list[Row] = yield Each("claim_flows", [(task,) for task in ask.tasks])
-    quotas: list[Row] = yield All("quotas")
     flows = _unpaused(found_flows, quotas)
     full: list[bytes] = []
+    most = HEADS
     while flows:
-        rows = yield Each("claim_heads", [(task, project, b"".join(full), HEADS) for task, project in flows])
+        rows = yield Each("claim_heads", [(task, project, b"".join(full), most) for task, project in flows])
         segments = {row[0]: _Segment(*row) for row in rows}
         groups, wait_until = group_items(list(segments.values()), now)
+        size = largest_group(segments.values())
+        if wait_until is not None and size > most <= len(segments):
+            most = size
+            continue
         room, in_flight, weights = yield from _room(groups, quotas, now)
         blocked = {one.batch_id for one in groups if room.batches.get(one.batch_id, 1) <= 0}
         shares = share(
             [one.head() for one in groups],
             items=ask.items,
-            slices=ask.slices,
+            slices=max(ask.slices, size),
             room=room,
             in_flight=in_flight,
             weights=weights,
@@ -103,19 +107,41 @@ def claim(ask: Ask) -> Script[Claimed]:
         if not shares and blocked:
             full.extend(blocked)
             continue
-        taken = [(segments[one.head.id], one.take) for one in _whole_groups(shares, segments)]
+        taken = [(segments[one.head.id], one.take) for one in _whole_groups(shares, segments, room)]
         leased = yield from _lease(ask, taken, now, alone=False)
         if taken and not leased:
             continue
-        return Claimed(leased, suspects=bool(suspects), wait=None if wait_until is None else (wait_until - now) / 1_000_000)
-    return Claimed([], suspects=bool(suspects))
+        wait = None if wait_until is None else (wait_until - now) / 1_000_000
+        return Claimed(leased, suspects=suspect is not None, wait=wait)
+    return Claimed([], suspects=suspect is not None)
 
 
-def _whole_groups(shares: list[Share], segments: dict[int, _Segment]) -> list[Share]:
-    """A closed group is given whole or, where the worker's appetite is smaller, alone."""
-    return [
-        Share(one.head, one.head.left) if segments[one.head.id].closed else one for one in shares
-    ]
+def _suspect(ask: Ask, quotas: Sequence[Row], now: int) -> Script[tuple[_Segment, int] | None]:
+    """The oldest suspect that pauses and limits let run, and how many of its items; of the first few."""
+    after = dict.fromkeys(ask.tasks, 0)
+    for _ in range(HEADS):
+        rows: list[Row] = yield Each("claim_suspect", list(after.items()))
+        found = sorted((_Segment(*row) for row in rows), key=lambda one: one.id)
+        after = {one.task: one.id for one in found}
+        for one in found:
+            if _unpaused([(one.task, one.project)], quotas):
+                room, _, _ = yield from _room([one], quotas, now)
+                count = min(one.stop - one.pos, room.left(one.head()))
+                if count > 0:
+                    return one, count
+        if not after:
+            break
+    return None
+
+
+def _whole_groups(shares: list[Share], segments: dict[int, _Segment], room: Room) -> list[Share]:
+    """A closed group is given whole to a worker of any appetite, as far as limits allow."""
+    whole = []
+    for one in shares:
+        more = min(one.head.left - one.take, room.left(one.head)) if segments[one.head.id].closed else 0
+        room.take(one.head, more)
+        whole.append(Share(one.head, one.take + more))
+    return whole
 
 
 def _unpaused(flows: Sequence[Row], quotas: Sequence[Row]) -> list[tuple[str, str]]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from stook.store.script.batch_row import decode_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["group_items"]
+__all__ = ["group_items", "largest_group"]
 
 
 class Waiting(Protocol):
@@ -54,3 +54,9 @@ def group_items(segments: Sequence[W], now: int) -> tuple[list[W], int | None]:
         else:
             wait_until = closes_at if wait_until is None else min(wait_until, closes_at)
     return allowed, wait_until
+
+
+def largest_group(segments: Iterable[Waiting]) -> int:
+    """The size of the largest group any of them may join; 0 where no task is batched."""
+    configs = (decode_policy(one.policy).batch for one in segments)
+    return max((config.size for config in configs if config is not None), default=0)

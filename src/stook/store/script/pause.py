@@ -41,7 +41,7 @@ def resume(batch_id: bytes, *, ramp: bool = True) -> Script[BatchRow]:
         raise Conflict(f"batch {batch.public_id} is {batch.ended or batch.phase}", hint="only a paused batch resumes")
     batch.phase, batch.reason, batch.streak = batch.resting_phase().value, None, 0
     batch.ramp_at = now if ramp else None
-    base = yield from virtual_time(batch.project)
+    base = yield from virtual_time(batch)
     yield Run("release_segments", (batch.id, base, now))
     yield from save_batches([batch])
     yield Notify((f"task:{batch.task}", f"batch:{batch.id.hex()}"))

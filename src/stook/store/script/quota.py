@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
+from stook.core.errors import OptionError
 from stook.store.script.batch_row import lock_batch, save_batches
 from stook.store.statement import All, Many, Notify
 
@@ -42,4 +44,6 @@ def set_batch_limit(batch_id: bytes, max_concurrency: int | None) -> Script[None
 
 def set_weight(project: str, weight: float) -> Script[None]:
     """A project of weight 2 gets twice the share of one of weight 1."""
+    if not (math.isfinite(weight) and weight > 0):
+        raise OptionError(f"weight={weight!r} of project {project!r} is not a number above 0")
     yield Many("upsert_project", [(project, weight)])

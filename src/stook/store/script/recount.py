@@ -136,7 +136,7 @@ def _place(batch: BatchRow, now: int, states: dict[int, bytes], lost: Sequence[i
         first = firsts[bisect_right(firsts, index) - 1]
         chunks.setdefault(first, []).append(index - first)
     flush = Flush(batch, now)
-    rank = yield from virtual_time(batch.project)
+    rank = yield from virtual_time(batch)
     segments = []
     for first, offsets in chunks.items():
         content = flush.chunk_states(first, states[first])

@@ -26,7 +26,7 @@ def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None) -> Sc
     """Queues the executions of `scope`, the first `most` of them; returns how many. The caller holds the batch's row
     and saves it."""
     chunks = yield from _chosen(batch, scope)
-    rank = yield from virtual_time(batch.project)
+    rank = yield from virtual_time(batch)
     states, segments, count = [], [], 0
     batch.round += 1
     for first, before, offsets in chunks:

@@ -89,7 +89,7 @@ def _write(flushes: Sequence[Flush]) -> Script[None]:
     topics: set[str] = set()
     for flush in flushes:
         if flush.segments:
-            rank = yield from virtual_time(flush.batch.project)
+            rank = yield from virtual_time(flush.batch)
             segments.extend(one.columns(flush.batch, now=flush.now, rank=rank) for one in flush.segments)
             topics.update((f"task:{flush.batch.task}", "timer"))
     if segments:

@@ -11,7 +11,7 @@ from stook.core.phase import Phase
 from stook.store.script.batch_row import BatchRow, lock_batch, save_batches
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import CALLER_KEYS, hold_keys
-from stook.store.script.rank import virtual_time
+from stook.store.script.rank import next_rank
 from stook.store.script.segment_row import NewSegment, SegmentStatus
 from stook.store.statement import All, Each, Many, Notify, Now
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stook.core.chunk import Chunk
-    from stook.store.statement import Script
+    from stook.store.statement import Row, Script
 
 __all__ = ["Appended", "Created", "NewBatch", "append", "create_batch", "seal", "submit"]
 
@@ -181,7 +181,8 @@ def _add(
     priority: int | None,
 ) -> Script[None]:
     later = run_at is not None and run_at > now
-    rank = max(batch.rank, (yield from virtual_time(batch.project)))
+    level = batch.priority if priority is None else priority
+    rank = yield from next_rank(batch, level)
     chunk_rows, states, segments = [], [], []
     keys: list[tuple[bytes, str, int]] = []
     for chunk in chunks:
@@ -192,7 +193,7 @@ def _add(
         segment = NewSegment(
             first=first,
             offsets=range(chunk.count),
-            priority=batch.priority if priority is None else priority,
+            priority=level,
             round=1,
             attempt=1,
             status=SegmentStatus.scheduled if later else SegmentStatus.ready,
@@ -201,7 +202,7 @@ def _add(
         segments.append(segment.columns(batch, now=now, rank=rank, expires_at=expires_at))
         if chunk.keys is not None:
             keys.extend((batch.id, key, first + offset) for offset, key in enumerate(chunk.keys))
-        rank += chunk.count
+        rank += 0 if later else chunk.count
         batch.total += chunk.count
         batch.scheduled += chunk.count if later else 0
     batch.rank = rank
@@ -215,15 +216,10 @@ def _add(
 
 
 def _add_keys(keys: list[tuple[bytes, str, int]]) -> Script[None]:
-    within: dict[str, int] = {}
-    pairs = []
-    for _, key, index in keys:
-        if key in within:
-            pairs.append((key, index, within[key]))
-        within.setdefault(key, index)
-    rows = yield Each("find_item_key", [(batch_id, key) for batch_id, key, _ in keys])
-    taken: dict[str, int] = dict(rows)
-    pairs.extend((key, index, taken[key]) for _, key, index in keys if key in taken)
-    if pairs:
-        raise DuplicateKeys(sorted(pairs, key=lambda pair: pair[1])[:100])
-    yield Many("insert_item_key", keys)
+    """Inserting finds the duplicates; only when there are some is it looked up whose they are."""
+    added: list[Row] = yield Each("insert_item_key", keys)
+    if len(added) == len(keys):
+        return
+    rows: list[Row] = yield Each("find_item_key", [(batch_id, key) for batch_id, key, _ in keys])
+    holder: dict[str, int] = {key: index for key, index in rows}
+    raise DuplicateKeys([(key, index, holder[key]) for _, key, index in keys if holder[key] != index][:100])

@@ -28,7 +28,8 @@ _WAITING = bytes([State.queued, State.scheduled])
 
 
 def promote_due(limit: int = 500) -> Script[int]:
-    """Scheduled items whose time has come get their place in the fair order."""
+    """Scheduled items whose time has come get their place in the fair order: those of one batch one after the other, so
+    that a thousand due at once do not all stand at the front."""
     now: int = yield Now()
     due: list[Row] = yield All("due_segments", (now, limit))
     if not due:
@@ -37,15 +38,16 @@ def promote_due(limit: int = 500) -> Script[int]:
     rows: list[Row] = yield Each("lock_due_segment", [(segment_id, now) for segment_id, _ in due])
     content: list[Row] = yield Each("read_state", list({(row[1], row[2]) for row in rows}))
     states = {(batch_id, first): found for batch_id, first, found in content}
-    ranks: dict[str, int] = {}
+    ranks: dict[bytes, int] = {}
     ready, topics = [], set()
     for segment_id, batch_id, first, pos, stop, picks in rows:
         batch = batches[batch_id]
         found = states[batch_id, first]
         batch.scheduled -= sum(found[offset] in _WAITING for offset in offsets_of(pos, stop, picks))
-        if batch.project not in ranks:
-            ranks[batch.project] = yield from virtual_time(batch.project)
-        ready.append((segment_id, ranks[batch.project], now))
+        if batch_id not in ranks:
+            ranks[batch_id] = yield from virtual_time(batch)
+        ready.append((segment_id, ranks[batch_id], now))
+        ranks[batch_id] += stop - pos
         topics.add(f"task:{batch.task}")
     if ready:
         yield Many("ready_segment", ready)

@@ -104,7 +104,7 @@ class SqliteStore:
         return before != self._version
 
     async def close(self) -> None:
-        await asyncio.to_thread(self.close_blocking)
+        self.close_blocking()
 
     def close_blocking(self) -> None:
         self._writer.close()

@@ -1,6 +1,8 @@
 """How a child process finds a handler that cannot be sent to it: by where it was defined.
 
-    module : qualname  (file, for a module that is no importable name: a script, or a file loaded by its path)
+    module : qualname    file, for a module that is no importable name: a script, or one loaded by its path
+
+What stands there may be what a decorator made of the handler.
 """
 
 from __future__ import annotations

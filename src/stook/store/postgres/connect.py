@@ -1,0 +1,81 @@
+"""Opening a connection the way stook wants it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from stook.core.errors import ConfigError
+from stook.store.postgres.errors import translate
+from stook.store.postgres.library import asyncpg
+
+__all__ = ["check_schema", "connect", "place_of"]
+
+_SETTINGS: Final = {
+    "application_name": "stook",
+    "client_min_messages": "error",
+    # Statistics of a queue are always yesterday's: a plan made while a table was empty must not read it whole an hour
+    # later. Every statement has its index; these make sure that it is used, and planned once per connection.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    # Arrays of payloads become rows in memory, not in a temporary file.
+    "work_mem": "32MB",
+    # A program that was stopped in the middle of a verb must not hold its locks for long.
+    "idle_in_transaction_session_timeout": "30s",
+    "statement_timeout": "0",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+_CONNECT_SECONDS: Final = 10.0
+_SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,49}")
+# The first use of an array type on a connection asks the server about it; once for all is quicker.
+_ARRAYS: Final = "select $1::bytea[], $2::text[], $3::integer[], $4::bigint[], $5::double precision[]"
+
+
+def check_schema(schema: str) -> None:
+    """Its name goes into statements and channels as it is."""
+    if not _SCHEMA.fullmatch(schema):
+        raise ConfigError(
+            f"schema {schema!r} is no name for a schema", hint="lower-case letters, digits and _, at most 50 of them"
+        )
+
+
+def place_of(url: str) -> str:
+    """Where `url` leads, for messages: without user and password."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "a local socket", parts.port
+    except ValueError:
+        return "PostgreSQL"
+    where = host if port is None else f"{host}:{port}"
+    return f"PostgreSQL at {where}, database {parts.path.removeprefix('/') or '(default)'}"
+
+
+async def connect(url: str, schema: str, *, timeout: float | None, warm: bool = True, **settings: str) -> Any:
+    """A connection that finds the schema's tables by their bare names. A statement that takes longer than `timeout`
+    seconds is given up. Raises one-line `StookError`s for what waiting does not cure, what the network or asyncpg
+    raised for the rest."""
+    try:
+        connection = await asyncpg.connect(
+            url,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=timeout,
+            statement_cache_size=1000,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=0,
+            server_settings={**_SETTINGS, "search_path": schema, **settings},
+        )
+    except (asyncpg.ClientConfigurationError, ValueError) as error:
+        raise ConfigError(
+            f"not a PostgreSQL URL: {error}", hint="like postgresql://user:password@host:5432/database"
+        ) from None
+    except asyncpg.PostgresError as error:
+        raise translate(error, place_of(url)) or error from None
+    if warm:
+        await connection.prepare(_ARRAYS)
+    return connection

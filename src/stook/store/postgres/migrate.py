@@ -1,0 +1,60 @@
+"""Bringing a database's schema up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stook.core.errors import NotInstalled
+from stook.store.migrations import check_version, migrations
+from stook.store.postgres.connect import connect, place_of
+from stook.store.postgres.guards import key_of
+from stook.store.postgres.library import asyncpg
+
+if TYPE_CHECKING:
+    from stook.store.migrations import Migration
+
+__all__ = ["migrate"]
+
+_VERSION = "select number from migration order by number desc limit 1"
+
+
+async def migrate(url: str, schema: str) -> None:
+    """Applies what is missing, one transaction each; makes the schema if there is none. Any number of processes may
+    do this at once: each waits for the one before and then finds nothing left. `SchemaTooNew` for a database that a
+    newer program has changed. Raises what the network or asyncpg raised for the rest."""
+    steps = migrations("stook.store.postgres")
+    connection = await connect(url, schema, timeout=None, warm=False, idle_in_transaction_session_timeout="0")
+    try:
+        there = await _version(connection, schema)
+        check_version(there, steps[-1].number, place_of(url))
+        for step in steps:
+            if step.number > there:
+                await _apply(connection, schema, step)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise NotInstalled(
+            f"{place_of(url)}: this role may not install the schema {schema}: {error}",
+            hint="grant it 'create' on the database, or let an administrator open the store once",
+        ) from None
+    finally:
+        await connection.close()
+
+
+async def _version(connection: Any, schema: str) -> int:
+    if await connection.fetchval("select to_regclass($1)", f"{schema}.migration") is None:
+        return 0
+    number: int | None = await connection.fetchval(_VERSION)
+    return number or 0
+
+
+async def _apply(connection: Any, schema: str, step: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock($1)", key_of(schema, "migrate"))
+        if await _version(connection, schema) >= step.number:
+            return
+        await connection.execute(
+            f"create schema if not exists {schema};"
+            "create table if not exists migration ("
+            " number integer primary key, name text not null, applied_at timestamptz not null default now())"
+        )
+        await connection.execute(step.sql)
+        await connection.execute("insert into migration (number, name) values ($1, $2)", step.number, step.name)

@@ -1,0 +1,102 @@
+"""Where claimed work goes: each lane asks for what it has room for, and takes it in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stook.core.errors import StookError
+from stook.worker.conversion import Unreadable
+from stook.worker.pace import CLAIM_LIMIT
+from stook.worker.trouble import failed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stook.worker.held import Held
+    from stook.worker.pace import Pace
+    from stook.worker.slots import Slots
+
+__all__ = ["Lane", "SlotLane", "read_payloads"]
+
+
+class Lane(Protocol):
+    @property
+    def tasks(self) -> Sequence[str]: ...
+
+    @property
+    def pace(self) -> Pace: ...
+
+    def want(self) -> int:
+        """Executions it can take now."""
+        ...
+
+    def accept(self, held: Held) -> None: ...
+
+    def claimed_out(self, *, hurried: bool) -> None:
+        """A claim gave less than was wanted: nothing more is there now. `hurried`: nobody waits for more."""
+        ...
+
+    def close(self, why: str) -> None:
+        """Nothing more comes: what still gathers goes to the queue."""
+        ...
+
+    def hand_back(self) -> int:
+        """Releases what would wait here longer than it should; how many items."""
+        ...
+
+
+class SlotLane:
+    """Tasks whose handlers take one item per call, on the loop or in threads."""
+
+    def __init__(self, tasks: Sequence[str], *, slots: Slots, pace: Pace) -> None:
+        self.tasks = tasks
+        self.pace = pace
+        self._slots = slots
+        self._head: object = None
+        """What waited first when it was last looked at."""
+
+    def want(self) -> int:
+        slots, ahead = self._slots, self.pace.ahead()
+        free, waiting = slots.count - slots.busy, slots.waiting
+        if waiting > max(free, ahead // 2):
+            return 0
+        return min(free + ahead - waiting, CLAIM_LIMIT)
+
+    def accept(self, held: Held) -> None:
+        offsets, payloads = read_payloads(held)
+        self._slots.add(held, offsets, payloads, threaded=not held.definition.is_async)
+
+    def claimed_out(self, *, hurried: bool) -> None:
+        """Items went to the queue as they came."""
+
+    def close(self, why: str) -> None:
+        """As for `claimed_out`."""
+
+    def hand_back(self) -> int:
+        waiting = len(self._slots.ready) + len(self._slots.threaded)
+        if not waiting:
+            self._head = None
+            return 0
+        head, self._head = self._head, self._slots.head()
+        stalled = self._head is not None and head is self._head
+        if stalled:
+            self.pace.stalled()
+        ahead = self.pace.ahead()
+        return self._slots.hand_back(ahead) if stalled or waiting > self._slots.count + 4 * ahead else 0
+
+
+def read_payloads(held: Held) -> tuple[Sequence[int], list[Any]]:
+    """Offsets and payloads of the items that can be read; each of the others has failed for good."""
+    offsets = held.piece.offsets
+    payloads = held.definition.reader.read_many(held.piece.payload)
+    if len(payloads) != len(offsets):
+        raise StookError(f"a slice of {len(offsets)} items came with {len(payloads)} payloads")
+    if Unreadable not in set(map(type, payloads)):
+        return offsets, payloads
+    kept: list[tuple[int, Any]] = []
+    for offset, payload in zip(offsets, payloads, strict=True):
+        if isinstance(payload, Unreadable):
+            held.trouble(failed(offset, payload.error, held.piece.policy.retry))
+        else:
+            kept.append((offset, payload))
+    return [offset for offset, _ in kept], [payload for _, payload in kept]

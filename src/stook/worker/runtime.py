@@ -1,0 +1,254 @@
+"""A worker: claims from a source, runs handlers, settles.
+
+    puller ──▶ lanes ──▶ slots (consumers, threads) ──▶ flusher ──▶ source
+                 │                                         ▲
+                 └─────▶ child processes ──────────────────┘
+
+Beside them, in a thread of its own, the renewal keeps leases and hears of cancellations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+from stook.core.errors import ConfigError
+from stook.worker.flusher import Flusher
+from stook.worker.group_lane import GroupLane
+from stook.worker.lanes import SlotLane
+from stook.worker.live import Live
+from stook.worker.outbox import Outbox
+from stook.worker.pace import Pace
+from stook.worker.puller import Identity, Puller
+from stook.worker.renewal import Renewal
+from stook.worker.slots import Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stook.worker.definition import TaskDefinition
+    from stook.worker.lanes import Lane
+    from stook.worker.source import Renewed, Source
+
+__all__ = ["WorkerRuntime"]
+
+logger = logging.getLogger("stook.worker")
+
+TICK: Final = 0.5
+"""Seconds between two looks at what only time changes."""
+LAST_WAIT: Final = 5.0
+"""Seconds, after the grace, for handlers to end that were told to."""
+
+
+class WorkerRuntime:
+    """`start`, then `drain` or wait, then `stop`. One event loop, one use: a stopped runtime stays stopped.
+
+    `concurrency` is handler calls at once, a group being one; tasks of kind `process` run in `processes` children
+    instead (default: one per processor). Seconds everywhere. `failure` is set when no retry can help (a full disk, a
+    source that breaks its protocol): nothing more is claimed, and `drain` raises it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        tasks: Mapping[str, TaskDefinition],
+        *,
+        name: str,
+        concurrency: int = 10,
+        processes: int | None = None,
+        lease: float = 60.0,
+        grace: float = 30.0,
+        flush_interval: float = 0.005,
+        poll_interval: float = 1.0,
+    ) -> None:
+        for option, value in (("concurrency", concurrency), ("processes", processes)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{option}={value!r} is less than 1")
+        for option, seconds in (("lease", lease), ("poll_interval", poll_interval)):
+            if not seconds > 0:
+                raise ConfigError(f"{option}={seconds!r} is not a number of seconds > 0")
+        for key, task in tasks.items():
+            if key != task.name:
+                raise ConfigError(f"task {task.name!r} is registered under another name, {key!r}")
+        self._source = source
+        self._tasks = dict(tasks)
+        self._identity = Identity(name, lease, poll_interval)
+        self._concurrency = concurrency
+        self._processes = processes
+        self._grace = grace
+        self._flush_interval = flush_interval
+        self._started = False
+        self._stopped: asyncio.Task[None] | None = None
+        self.failure: BaseException | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Executions claimed and not yet settled."""
+        return self._live.in_flight if self._started else 0
+
+    @property
+    def running(self) -> int:
+        """Handler calls under way."""
+        return self._slots.busy if self._started else 0
+
+    # ------------------------------------------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """Returns once work is being pulled."""
+        if self._started:
+            raise ConfigError("the worker was started before", hint="make a new one")
+        self._started = True
+        loop = asyncio.get_running_loop()
+        name, lease, _ = self._identity
+        self._failed: asyncio.Future[None] = loop.create_future()
+        self._idle = asyncio.Event()
+        self._outbox = Outbox(loop)
+        self._live = Live(self._changed)
+        self._slots = Slots(self._concurrency, outbox=self._outbox, poke=self._poke, quiet=self._quiet)
+        self._flusher = Flusher(self._source, self._live, interval=self._flush_interval, failed=self._fail)
+        self._lanes = self._make_lanes()
+        self._puller = Puller(
+            self._source,
+            self._lanes,
+            self._live,
+            tasks=self._tasks,
+            note=self._flusher.note,
+            identity=self._identity,
+        )
+        self._renewal = Renewal(
+            self._source, self._live, worker=name, lease=lease, outbox=self._outbox, apply=self._renewed
+        )
+        self._renewal.start()
+        self._flushing = self._watched(self._flusher.start())
+        self._pulling = self._watched(loop.create_task(self._puller.run(), name="stook puller"))
+        self._ticking = loop.call_later(TICK, self._tick)
+
+    async def drain(self, timeout: float | None = None) -> bool:
+        """Returns True when nothing is in flight and a claim then found nothing, nor announced anything.
+
+        Retries that are due later remain. Groups do not wait for more members meanwhile. False after `timeout`
+        seconds. The worker goes on either way. Raises `failure`.
+        """
+        dry = asyncio.ensure_future(self._puller.run_dry())
+        await asyncio.wait({dry, self._failed}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if self.failure is not None:
+            dry.cancel()
+            raise self.failure
+        if dry.done():
+            return True
+        dry.cancel()
+        return False
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Ends the worker: nothing is claimed, running handlers have `grace` seconds, everything is settled.
+
+        What has not started, what raises once it was told, and what has to be cut off is released: it costs no
+        attempt. Code that cannot be ended (a thread) keeps its lease, which then runs out. Calling twice waits for
+        the same stop.
+        """
+        if not self._started:
+            return
+        if self._stopped is None:
+            self._stopped = asyncio.ensure_future(self._stop(self._grace if grace is None else grace))
+        await asyncio.shield(self._stopped)
+
+    async def _stop(self, grace: float) -> None:
+        self._puller.stop()
+        await asyncio.wait({self._pulling})
+        for lane in self._lanes:
+            lane.close("stop")
+        while grace > 0 and self._slots.groups and self._slots.busy < self._slots.count:
+            self._slots.rouse(self._slots.count)
+            await asyncio.sleep(0)
+        for held in self._live.all():
+            held.stop()
+        self._slots.tell_calls("shutdown")
+        self._slots.sweep()
+        await self._until_idle(grace)
+        if self._slots.busy:
+            self._slots.cut()
+            await self._until_idle(LAST_WAIT)
+        await self._flusher.emptied()
+        self._ticking.cancel()
+        self._renewal.close()
+        self._slots.close()
+        self._flushing.cancel()
+        await asyncio.wait({self._flushing})
+        if self._live.in_flight:
+            logger.error("%d executions outlived their worker; their leases run out", self._live.in_flight)
+
+    async def _until_idle(self, longest: float) -> None:
+        self._idle.clear()
+        if self._slots.busy:
+            try:
+                await asyncio.wait_for(self._idle.wait(), longest)
+            except TimeoutError:
+                return
+
+    # ----------------------------------------------------------------------------------------------------- parts
+
+    def _make_lanes(self) -> list[Lane]:
+        lanes: list[Lane] = []
+        singles = [task.name for task in self._tasks.values() if task.kind in ("async", "thread")]
+        if singles:
+            lanes.append(SlotLane(singles, slots=self._slots, pace=Pace(self._concurrency)))
+        for task in self._tasks.values():
+            config = task.policy.batch
+            if config is not None:
+                lanes.append(GroupLane(task, config, slots=self._slots, pace=Pace(self._concurrency)))
+        return lanes
+
+    def _poke(self) -> None:
+        self._puller.poke()
+
+    def _changed(self) -> None:
+        self._puller.changed()
+
+    def _quiet(self) -> None:
+        """Nothing is left to run: no outcome gains by waiting for others."""
+        self._flusher.hurry()
+        self._idle.set()
+
+    def _renewed(self, renewed: Renewed) -> None:
+        for token in renewed.lost:
+            held = self._live.get(token)
+            if held is not None:
+                if held.left:
+                    logger.warning("lost the lease of %d items of %s", held.left, held.piece.task)
+                self._live.lose(held)
+        for token, offsets in renewed.cancelled:
+            held = self._live.get(token)
+            if held is not None:
+                held.cancel(offsets)
+        if renewed.lost or renewed.cancelled:
+            self._slots.sweep()
+
+    def _tick(self) -> None:
+        self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)
+        now = perf_counter_ns()
+        for held in self._live.all():
+            if held.expires <= now:
+                logger.warning("the lease of %d items of %s ran out", held.left, held.piece.task)
+                self._live.lose(held)
+        for lane in self._lanes:
+            lane.hand_back()
+
+    def _watched(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            error = task.exception()
+            if error is not None:
+                self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self.failure is None:
+            logger.error("the worker cannot go on: %s", error)
+            self.failure = error
+            self._puller.stop()
+            if not self._failed.done():
+                self._failed.set_result(None)

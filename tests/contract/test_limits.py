@@ -1,0 +1,214 @@
+"""Limits of projects, queues, tasks and batches hold exactly; pauses hold; a resumed batch starts gently."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from stook.core.policy import BatchConfig
+from stook.store.script.pause import pause, resume
+from stook.store.script.quota import set_batch_limit, set_quota
+from stook.store.script.sweep import expire_leases
+from tests.contract.batches import (
+    batch_of,
+    claim_all,
+    drain,
+    fail,
+    indexes,
+    policy,
+    send,
+    submit_items,
+    succeed,
+    take,
+    take_one,
+)
+
+SCOPES = [("project", "default", ""), ("queue", "default", "q"), ("task", "default", "t")]
+
+
+async def limit(store, scope, batch_id, most):
+    if scope == "batch":
+        await store.write(set_batch_limit, batch_id, most)
+    else:
+        await store.write(set_quota, *next(one for one in SCOPES if one[0] == scope), most)
+
+
+@pytest.mark.parametrize("scope", ["project", "queue", "task", "batch"])
+async def test_a_limit_holds_as_things_start_and_end(store, scope):
+    batch_id = await submit_items(store, 100, per=30, queue="q")
+    await limit(store, scope, batch_id, 7)
+    first = await claim_all(store, 3)
+    assert len(indexes(first)) == 7
+    await send(store, succeed(first[0]))
+    assert len(indexes(await claim_all(store))) == 3
+    await send(store, fail(first[1], kind="released"))
+    assert len(indexes(await claim_all(store))) == 3
+    await limit(store, scope, batch_id, 9)
+    assert len(indexes(await claim_all(store))) == 2
+    await limit(store, scope, batch_id, 4)
+    assert not await claim_all(store)
+    await limit(store, scope, batch_id, None)
+    assert len(indexes(await claim_all(store))) == 100 - 3 - 9
+
+
+@pytest.mark.parametrize("scope", ["project", "queue", "task", "batch"])
+async def test_a_limit_is_exact_however_many_claim_at_once(store, scope):
+    batch_id = await submit_items(store, 600, per=20, queue="q")
+    await limit(store, scope, batch_id, 10)
+    in_flight = most = done = 0
+
+    async def worker(name: str) -> None:
+        nonlocal in_flight, most, done
+        for _ in range(12):
+            slices = (await take(store, 4, worker=name)).slices
+            in_flight += len(indexes(slices))
+            most = max(most, in_flight)
+            in_flight -= len(indexes(slices))  # gone before the answer comes: never counts too much
+            await send(store, *(succeed(one) for one in slices))
+            done += len(indexes(slices))
+
+    store.audited = False
+    live = asyncio.create_task(_watch(store, done_when := asyncio.Event()))
+    await asyncio.gather(*(worker(f"w{n}") for n in range(6)))
+    done_when.set()
+    assert 0 < await live <= 10
+    assert done > 10
+    await store.audit()
+
+
+async def _watch(store, end: asyncio.Event) -> int:
+    """The most that was ever seen in flight."""
+    most = 0
+    while not end.is_set():
+        (rows,) = await store.tables.fetch("select coalesce(sum(live), 0) from lease")
+        most = max(most, int(rows[0][0]))
+        await asyncio.sleep(0)
+    return most
+
+
+async def test_the_tightest_limit_counts(store):
+    batch_id = await submit_items(store, 100, queue="q", max_concurrency=50)
+    await limit(store, "project", batch_id, 40)
+    await limit(store, "queue", batch_id, 5)
+    await limit(store, "task", batch_id, 30)
+    assert len(indexes(await claim_all(store))) == 5
+
+
+async def test_a_batch_at_its_limit_hides_nobody_behind_it(store):
+    first = await submit_items(store, 400, per=4, max_concurrency=2)
+    second = await submit_items(store, 400, per=4, max_concurrency=3)
+    third = await submit_items(store, 5)
+    given = [one.batch_id for one in await claim_all(store, 8) for _ in one.offsets]
+    assert [given.count(one) for one in (first, second, third)] == [2, 3, 5]
+
+
+async def test_a_limit_of_one_project_or_task_is_nothing_to_others(store):
+    await submit_items(store, 10)
+    await submit_items(store, 10, project="p")
+    await submit_items(store, 10, task="u")
+    await store.write(set_quota, "task", "default", "t", 0)
+    found = await claim_all(store, tasks=("t", "u"))
+    assert sorted((one.task, len(one.offsets)) for one in found) == [("t", 10), ("u", 10)]
+
+
+async def test_suspects_count_under_the_limits_too(store):
+    batch_id = await submit_items(store, 8)
+    await take(store, 4, lease=1)
+    store.clock.advance(2)
+    await store.write(expire_leases)
+    await limit(store, "batch", batch_id, 3)
+    suspect = await take_one(store)
+    assert (suspect.exclusive, len(suspect.offsets)) == (True, 2)
+    assert len(indexes(await claim_all(store))) == 1
+    assert not (await take(store)).suspects
+
+
+async def test_a_closed_group_is_no_way_around_a_limit(store):
+    batch_id = await submit_items(store, 12, policy=policy(batch=BatchConfig(12)))
+    await send(store, fail(await take_one(store), *range(8), kind="bisected", halves=1))
+    await limit(store, "batch", batch_id, 6)
+    assert len(indexes(await claim_all(store, 2))) <= 6
+
+
+@pytest.mark.parametrize(("scope", "project", "name"), SCOPES)
+async def test_a_pause_lets_nothing_start_and_what_runs_go_on(store, scope, project, name):
+    batch_id = await submit_items(store, 20, queue="q")
+    running = await take_one(store, 5)
+    await store.write(set_quota, scope, project, name, None, paused=True)
+    assert not (await take(store)).slices
+    await send(store, succeed(running))
+    assert (await batch_of(store, batch_id)).succeeded == 5
+    await store.write(set_quota, scope, project, name, None, paused=False)
+    assert await drain(store) == 15
+
+
+@pytest.mark.parametrize(("scope", "project", "name"), SCOPES)
+async def test_a_pause_holds_suspects_too_and_nobody_waits_for_them(store, scope, project, name):
+    await submit_items(store, 1, queue="q")
+    await take(store, lease=1)
+    store.clock.advance(2)
+    await store.write(expire_leases)
+    await store.write(set_quota, scope, project, name, None, paused=True)
+    claimed = await take(store)
+    assert (claimed.slices, claimed.suspects) == ([], False)
+    await store.write(set_quota, scope, project, name, None, paused=False)
+    assert await drain(store) == 1
+
+
+async def test_a_paused_suspect_hides_no_other(store):
+    for project in ("p", "q"):
+        await submit_items(store, 1, project=project)
+        await take(store, lease=1, idle=False)
+        store.clock.advance(2)
+        await store.write(expire_leases)
+    await store.write(set_quota, "project", "p", "", None, paused=True)
+    assert (await take_one(store)).exclusive
+
+
+async def test_a_limit_set_while_paused_leaves_the_pause(store):
+    await submit_items(store, 5)
+    await store.write(set_quota, "task", "default", "t", 2, paused=True)
+    await store.write(set_quota, "task", "default", "t", 3)
+    assert not (await take(store)).slices
+    await store.write(set_quota, "task", "default", "t", 3, paused=False)
+    assert len(indexes(await claim_all(store))) == 3
+
+
+# ---------------------------------------------------------------------------------- a batch's own pause
+
+
+async def test_a_paused_batch_starts_nothing_and_finishes_what_runs(store):
+    batch_id = await submit_items(store, 20, per=5)
+    running = await take_one(store, 5)
+    await store.write(pause, batch_id, reason="lunch")
+    batch = await batch_of(store, batch_id)
+    assert (batch.phase, batch.reason) == ("paused", "lunch")
+    assert not (await take(store)).slices
+    await send(store, fail(running))
+    store.clock.advance(60)
+    assert not (await take(store)).slices
+    await store.write(resume, batch_id)
+    batch = await batch_of(store, batch_id)
+    assert (batch.phase, batch.reason) == ("active", None)
+
+
+async def test_resuming_starts_gently_and_is_at_full_speed_after_ten_seconds(store):
+    batch_id = await submit_items(store, 10_000)
+    await store.write(pause, batch_id, reason="")
+    await store.write(resume, batch_id)
+    in_flight = []
+    for _ in range(12):
+        await take(store, 3000)
+        (rows,) = await store.tables.fetch("select sum(live) from lease")
+        in_flight.append(rows[0][0])
+        store.clock.advance(1)
+    assert in_flight[:10] == [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048]
+    assert in_flight[10] > 4096
+
+
+async def test_resuming_without_a_ramp_is_at_full_speed_at_once(store):
+    batch_id = await submit_items(store, 1000)
+    await store.write(pause, batch_id, reason="")
+    await store.write(resume, batch_id, ramp=False)
+    assert len(indexes(await claim_all(store))) == 1000
