@@ -95,7 +95,7 @@ def _output(command: Sequence[str], folder: str, environment: Mapping[str, str])
             out, err = child.communicate(timeout=LIMIT_S)
         except BaseException as error:
             with suppress(ProcessLookupError):
-                child.kill()
+                os.killpg(child.pid, signal.SIGKILL)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise ProbeError(f"not done after {LIMIT_S} s") from None
             raise

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -32,10 +33,14 @@ def row(index=0, given=b'{"a":1}', result=b'{"b":2}', *, key=None, error=None):
     return ResultRow(index, key, f"id-{index}", state, given, result, error, 1, 0.25)
 
 
-def written(path, rows, size=2):
-    with open_results(path) as results:
-        for start in range(0, len(rows), size):
-            results.write(rows[start : start + size])
+def written(path, rows, kind=None):
+    with open_results(path, kind) as results:
+        for start in range(0, len(rows), 2):
+            results.write(rows[start : start + 2])
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def test_jsonl_holds_input_and_result_as_they_are(folder):
 
 def test_csv_has_a_column_per_field(folder):
     written("out.csv", ROWS)
-    found = list(csv.DictReader(io.StringIO((folder / "out.csv").read_text(), newline="")))
+    found = list(csv.DictReader(io.StringIO((folder / "out.csv").read_bytes().decode(), newline="")))
     assert list(found[0]) == [
         *("index", "key", "id", "state", "attempts", "duration", "error_type", "error_message"),
         *("input.a", "input.t", "input.n", "result.b", "result.ok", "input.late", "input", "result"),
@@ -154,7 +159,7 @@ def test_the_file_appears_when_it_is_complete(folder, kind):
     results.close()
     results.abort()
     assert path.stat().st_size > 100
-    assert os.listdir() == [path.name]
+    assert names_in(Path()) == [path.name]
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -168,7 +173,7 @@ def test_nothing_is_left_of_what_was_given_up(folder, kind):
 
     with pytest.raises(KeyboardInterrupt):
         give_up()
-    assert os.listdir() == []
+    assert names_in(Path()) == []
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt):
         give_up()
@@ -188,7 +193,7 @@ def test_what_a_killed_writer_left_is_taken_over(folder):
     (folder / ".out.jsonl.part").write_bytes(b"half a li" * 1000)
     written("out.jsonl", [row()])
     assert (folder / "out.jsonl").read_bytes().count(b"\n") == 1
-    assert os.listdir() == ["out.jsonl"]
+    assert names_in(Path()) == ["out.jsonl"]
 
 
 def test_a_part_renamed_before_it_was_locked_is_not_touched(folder, monkeypatch):
@@ -208,7 +213,7 @@ def test_a_part_renamed_before_it_was_locked_is_not_touched(folder, monkeypatch)
     second = FileTarget("out.jsonl", folder / "out.jsonl")
     assert (folder / "out.jsonl").read_bytes() == b"complete\n"
     second.abort()
-    assert os.listdir() == ["out.jsonl"]
+    assert names_in(Path()) == ["out.jsonl"]
 
 
 def test_a_link_is_followed(folder):
@@ -216,7 +221,7 @@ def test_a_link_is_followed(folder):
     (folder / "out.jsonl").symlink_to("real/there.jsonl")
     written("out.jsonl", [row()])
     assert (folder / "out.jsonl").is_symlink()
-    assert os.listdir("real") == ["there.jsonl"]
+    assert names_in(Path("real")) == ["there.jsonl"]
 
 
 # ---------------------------------------------------------------------------------------------------------- streams
@@ -235,30 +240,30 @@ def test_standard_output_gets_the_same_bytes(folder, kind):
     assert done.stdout == (folder / f"out.{kind}").read_bytes()
 
 
-def test_standard_output_is_jsonl_unless_told_otherwise(capfdbinary, monkeypatch):
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(os.fdopen(os.dup(1), "wb")))
+def test_standard_output_is_jsonl_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
     with open_results("-") as results:
         results.write([row()])
-        assert json.loads(capfdbinary.readouterr().out)["id"] == "id-0"
+        assert json.loads(sys.stdout.buffer.getvalue())["id"] == "id-0"
+    assert not sys.stdout.closed
 
 
 def test_a_reader_that_went_away_is_no_store_error(folder):
     reader, writer = os.pipe()
     os.close(reader)
-    with os.fdopen(writer, "wb"), pytest.raises(BrokenPipeError):
-        with open_results(f"/dev/fd/{writer}", "jsonl") as results:
-            results.write([row()])
+    target = f"/dev/fd/{writer}"
+    with os.fdopen(writer, "wb"), open_results(target, "jsonl") as results, pytest.raises(BrokenPipeError):
+        results.write([row()])
 
 
 # ------------------------------------------------------------------------------------------------- what is wrong
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_full_device_is_named(kind):
     with pytest.raises(StoreFull, match=r"/dev/full: no space left to write \(free some space"):
-        with open_results("/dev/full", kind) as results:
-            results.write([row()])
+        written("/dev/full", [row()], kind)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -280,7 +285,7 @@ except StoreFull as error:
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout.startswith(f"out.{kind}: no space left to write")
     assert done.stderr == ""
-    assert os.listdir() == []
+    assert names_in(Path()) == []
 
 
 def test_a_place_that_cannot_be_written_is_named_at_once(folder, monkeypatch):
@@ -299,7 +304,7 @@ def test_a_place_that_cannot_be_written_is_named_at_once(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtra):
         open_results("out.parquet")
-    assert os.listdir() == ["file"]
+    assert names_in(Path()) == ["file"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
@@ -327,10 +332,20 @@ def test_errors_of_the_disk_have_words(number, kind):
     assert str(error).startswith("out: ")
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_closed_writer_takes_nothing_more(folder, kind):
+    results = open_results("out", kind)
+    results.abort()
+    with pytest.raises(ValueError, match="closed"):
+        results.write([row()])
+    results.close()
+    assert names_in(folder) == []
+
+
 def test_a_closed_target_takes_nothing_more(folder):
     target = open_target("out")
     target.abort()
     with pytest.raises(ValueError, match="closed"):
         target.write(b"x")
     target.commit()
-    assert os.listdir() == []
+    assert names_in(Path()) == []

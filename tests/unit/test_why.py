@@ -127,25 +127,23 @@ def test_a_submission_that_is_not_finished():
 
 
 few = st.integers(0, 3)
+options = st.fixed_dictionaries(
+    {"suspects": few, "ahead": few, "ramp": st.none() | few, "max_concurrency": st.none() | st.integers(1, 3)}
+)
 
 
 @given(
     state=st.sampled_from([BatchState.queued, BatchState.running, BatchState.paused, BatchState.cancelling]),
     parts=st.tuples(few, few, few, few, few),
     serving=few,
-    suspects=few,
-    ahead=few,
-    ramp=st.none() | few,
-    most=st.none() | st.integers(1, 3),
+    facts=options,
 )
-def test_while_something_has_not_ended_there_is_always_a_reason(  # noqa: PLR0917 -- drawn by name
-    state, parts, serving, suspects, ahead, ramp, most):
+def test_while_something_has_not_ended_there_is_always_a_reason(state, parts, serving, facts):
     queued, scheduled, suspended, running, succeeded = parts
     counters = Counters(
         total=sum(parts), scheduled=scheduled, suspended=suspended, running=running, succeeded=succeeded
     )
     assert counters.queued == queued
-    facts = batch(state, counters, suspects=min(suspects, queued), ahead=ahead, ramp=ramp, max_concurrency=most)
-    reasons = why_batch(facts, around(workers=Workers(serving=serving, others=0)))
+    reasons = why_batch(batch(state, counters, **facts), around(workers=Workers(serving=serving, others=0)))
     assert bool(reasons) or counters.terminal == counters.total
     assert all(reasons)

@@ -1,0 +1,47 @@
+"""The command line. `main` is the program `stook`; `app` is the cyclopts App with all its commands, made when it is
+asked for, so that `stook --help` need not wait for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from stook.cli.overview import overview
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import cyclopts
+
+    app: cyclopts.App
+
+__all__ = ["app", "main"]
+
+_OVERVIEW = ([], ["--help"], ["-h"], ["help"])
+_VERSION = (["--version"], ["version"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns the exit code (`stook.cli.exits`). Every failure is one line on standard
+    error; standard output holds what was asked for and nothing else."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given in _OVERVIEW:
+        sys.stdout.write(overview())
+        return 0
+    if given in _VERSION:
+        from stook import __version__  # noqa: PLC0415 - the package is there already
+
+        sys.stdout.write(f"stook {__version__}\n")
+        return 0
+    from stook.cli.dispatch import dispatch  # noqa: PLC0415 - the two answers above need nothing of it
+
+    return dispatch(given)
+
+
+def __getattr__(name: str) -> object:
+    if name == "app":
+        from stook.cli.commands import app  # noqa: PLC0415 - as in `main`
+
+        return app
+    raise AttributeError(f"module 'stook.cli' has no attribute {name!r}")

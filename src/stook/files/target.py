@@ -50,10 +50,10 @@ def open_target(path: str | os.PathLike[str]) -> Target:
     if text == STDOUT:
         return StreamTarget("standard output", sys.stdout.buffer, owned=False)
     with writing(text):
-        real = Path(text).resolve()
-        if real.exists() and not stat.S_ISREG(real.stat().st_mode):
-            return StreamTarget(text, real.open("wb"), owned=True)
-    return FileTarget(text, real)
+        there = Path(text)
+        if there.exists() and not stat.S_ISREG(there.stat().st_mode):
+            return StreamTarget(text, there.open("wb"), owned=True)
+        return FileTarget(text, there.resolve())
 
 
 class StreamTarget:
@@ -75,7 +75,8 @@ class StreamTarget:
 
     def abort(self) -> None:
         if self._owned:
-            self._stream.close()
+            with suppress(OSError):  # it tries once more to write what could not be written
+                self._stream.close()
 
 
 class FileTarget:

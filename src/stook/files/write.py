@@ -63,8 +63,11 @@ class ResultWriter:
     def __init__(self, target: Target, rows: _Rows) -> None:
         self._target = target
         self._rows = rows
+        self._ended = False
 
     def write(self, rows: Sequence[ResultRow]) -> None:
+        if self._ended:
+            raise ValueError("the writer is closed")
         try:
             self._rows.write(rows)
         except BaseException:
@@ -72,15 +75,20 @@ class ResultWriter:
             raise
 
     def close(self) -> None:
+        """Nothing after the first time, and nothing after an abort."""
+        if self._ended:
+            return
         try:
             self._rows.finish()
             self._target.commit()
         except BaseException:
             self.abort()
             raise
+        self._ended = True
 
     def abort(self) -> None:
         """Leaves nothing behind; what went to a stream has gone. After `close` it does nothing."""
+        self._ended = True
         self._target.abort()
         self._rows.drop()
 

@@ -14,6 +14,7 @@ import csv
 import io
 import sys
 import tempfile
+from contextlib import suppress
 from itertools import islice, repeat
 from typing import IO, TYPE_CHECKING, Final
 
@@ -76,29 +77,38 @@ class CsvRows:
 
     def finish(self) -> None:
         self._target.write(_csv([list(self._columns)]))
-        self._body.seek(0)
-        if self._widths <= {len(self._columns)}:
-            while piece := self._body.read(_PIECE):
-                self._target.write(piece)
-        else:
-            self._widen()
+        with writing(self._target.path):
+            self._body.seek(0)
+            if self._widths <= {len(self._columns)}:
+                while piece := self._body.read(_PIECE):
+                    self._target.write(piece)
+            else:
+                self._widen()
         self.drop()
 
     def _widen(self) -> None:
         csv.field_size_limit(sys.maxsize)  # these are our own rows
-        rows = csv.reader(io.TextIOWrapper(self._body, "utf-8", newline=""))
+        text = io.TextIOWrapper(self._body, "utf-8", newline="")
+        rows = csv.reader(text)
         width = len(self._columns)
         while taken := list(islice(rows, _ROWS)):
             self._target.write(_csv([row + [""] * (width - len(row)) for row in taken]))
+        text.detach()
 
     def drop(self) -> None:
-        self._body.close()
+        with suppress(OSError):  # closing writes what is held back, and the disk may be full
+            self._body.close()
+
+
+class _Pieces(list[str]):
+    write = list.append
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode(errors="backslashreplace")
+    # The writer quotes a cell for a carriage return in it only if its own rows end in one; it writes a row at a time.
+    pieces = _Pieces()
+    csv.writer(pieces, lineterminator="\r\n").writerows(rows)
+    return "".join([piece[:-2] + "\n" for piece in pieces]).encode(errors="backslashreplace")
 
 
 def _fields(side: str, raw: bytes | None) -> dict[str, bytes]:

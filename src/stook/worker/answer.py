@@ -11,15 +11,20 @@ if TYPE_CHECKING:
     from stook.worker.held import Held
     from stook.worker.source import Trouble
 
-__all__ = ["answer", "verdict"]
+__all__ = ["answer", "unencoded", "verdict"]
 
 
 def answer(value: Any, held: Held, offset: int) -> bytes | Trouble | BaseException:
     """The result's JSON, or why there is none. A verdict that is returned means what it says."""
     try:
         return held.encode(value)
-    except Exception as error:  # noqa: BLE001 -- a user's model may raise anything; verdicts come here as no JSON
-        return verdict(value, held, offset) if isinstance(value, (BaseException, Fail, Ok)) else error
+    except Exception as error:  # noqa: BLE001 -- a user's model may raise anything
+        return unencoded(value, error, held, offset)
+
+
+def unencoded(value: Any, error: Exception, held: Held, offset: int) -> bytes | Trouble | BaseException:
+    """A value that is no result: a verdict, which is no JSON on purpose, or a mistake."""
+    return verdict(value, held, offset) if isinstance(value, (BaseException, Fail, Ok)) else error
 
 
 def verdict(value: Any, held: Held, offset: int) -> bytes | Trouble | BaseException:

@@ -6,7 +6,7 @@ import asyncio
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from stook.worker.answer import answer
+from stook.worker.answer import answer, unencoded
 from stook.worker.drive import drive
 from stook.worker.held import NEVER
 from stook.worker.trouble import released
@@ -94,7 +94,10 @@ class Consumer:
                 coroutine = held.handler(payload) if held.plain else held.begin(offset, payload)
                 step = context.run(coroutine.send, None)
             except StopIteration as stop:
-                ended = answer(stop.value, held, offset)
+                try:
+                    ended = held.encode(stop.value)
+                except Exception as error:  # noqa: BLE001 -- a user's model may raise anything
+                    ended = unencoded(stop.value, error, held, offset)
             except KeyboardInterrupt:
                 held.trouble(released(offset))
                 raise

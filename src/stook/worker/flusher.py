@@ -93,9 +93,10 @@ class Flusher:
 
     def _take(self, held: Held) -> _Part:
         settlement, count = held.take()
-        if held.pace is not None and settlement.durations:
-            items = len(settlement.durations)
-            total = sum(settlement.durations) * 1000
+        if held.pace is not None:
+            failed = [trouble.duration for trouble in settlement.troubles if trouble.kind == "failed"]
+            items = len(settlement.durations) + len(failed)
+            total = (sum(settlement.durations) + sum(failed)) * 1000
             held.pace.ran(items=items, calls=items, total=total, now=perf_counter_ns())
         return held, settlement, count
 

@@ -89,19 +89,12 @@ class Held:
         context = definition.context(self.assignment, offset)
         if context is not None:
             self.signals[offset] = context.signal
-            if self.blocked:  # since it was taken off its queue: threads run beside the loop
-                context.signal.set(
-                    "lease_lost" if self.lost else "cancelled" if offset in self.cancelled else "shutdown"
-                )
+            if not self.may_start(offset):  # since it was taken off its queue: threads run beside the loop
+                why: Reason = "cancelled" if offset in self.cancelled else "shutdown"
+                context.signal.set("lease_lost" if self.lost else why)
         return definition.handler(*definition.arguments(payload, self.assignment, offset, context))
 
     # ------------------------------------------------------------------------------------------------ outcomes
-
-    def succeed(self, offset: int, result: bytes, microseconds: int) -> None:
-        self.done.append((offset, result, microseconds))
-        self.left = left = self.left - 1
-        if not left or not self.noted:
-            self.note(self)
 
     def succeed_many(self, offsets: Sequence[int], results: Iterable[bytes], microseconds: int) -> None:
         self.done.extend(zip(offsets, results, repeat(microseconds)))
@@ -139,9 +132,15 @@ class Held:
 
         lost lease > cancelled > released (raised or cut at shutdown) > a verdict > timed out > what it ended with
         """
+        took = nanoseconds // 1000
         if self.signals:
             self.signals.pop(offset, None)
-        took = nanoseconds // 1000
+        if type(ended) is bytes and nanoseconds <= self.limit and not self.blocked:
+            self.done.append((offset, ended, took))
+            self.left = left = self.left - 1
+            if not left or not self.noted:
+                self.note(self)
+            return
         if self.lost:
             self.left -= 1
         elif offset in self.cancelled:
@@ -154,7 +153,7 @@ class Held:
         elif nanoseconds > self.limit:
             self.trouble(failed(offset, self.late(nanoseconds), self.piece.policy.retry, duration=took))
         elif isinstance(ended, bytes):
-            self.succeed(offset, ended, took)
+            self.succeed_many((offset,), (ended,), took)
         else:
             self.trouble(failed(offset, ended, self.piece.policy.retry, duration=took))
 

@@ -1,10 +1,16 @@
-"""Driving a verb over one PostgreSQL connection, with as few round trips as its answers allow."""
+"""Driving a verb over one PostgreSQL connection, with as few round trips as its answers allow.
+
+   Now                 the clock column of a statement that locked rows before it; else a statement of its own
+   All, Each, Run      sent at once, behind `begin`; before them the writes held back that they could notice
+   Many                held back, sent with others as one statement (`texts.merged`) or, when it is large, as COPY
+   the verb's end      what is still held back, then `commit`
+"""
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
+from stook.store.postgres.guards import key_of
 from stook.store.postgres.texts import apart, merged, texts
 from stook.store.statement import All, Each, Guard, Many, Notify, Now, Run
 
@@ -14,26 +20,43 @@ if TYPE_CHECKING:
     from stook.store.postgres.texts import Text
     from stook.store.statement import Row, Script, Statement
 
-__all__ = ["Transaction"]
+__all__ = ["READ", "WRITE", "Transaction"]
 
 T = TypeVar("T")
-_NOW = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
-_GUARD = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) key"
+READ: Final = "begin isolation level repeatable read, read only"
+WRITE: Final = "begin"
+_NOW: Final = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
+_GUARD: Final = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) key"
+_WHO: Final = "select pg_current_xact_id()::text::bigint"
+COPY_ROWS: Final = 300
+COPY_BYTES: Final = 512 * 1024
+"""From here on COPY is worth its own round trips: its rows are stored while the next are still on their way."""
 
 
 class Transaction:
-    """One run of one verb. Afterwards `topics` are to be notified; after a failure, `committing` says that the commit
-    had been sent and `xid` is what the server knows the transaction by, if it wrote anything."""
+    """One run of one verb. `topics` are to be notified once it is committed. After a failure, `statement` is what was
+    under way, `committing` says that the commit had been sent, and `xid` is what the server knows the transaction by,
+    if it changed anything. `plain` replaces what no text column can hold by U+FFFD."""
 
-    def __init__(self, connection: Any, schema: str, clock: Callable[[], int] | None, *, begin: str = "begin") -> None:
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        schema: str,
+        clock: Callable[[], int] | None,
+        begin: str | None = WRITE,
+        plain: bool = False,
+    ) -> None:
         self.topics: set[str] = set()
         self.xid: int | None = None
         self.committing = False
-        self.begun = False
+        self.statement: str | None = None
+        self._begun = False
         self._connection = connection
         self._schema = schema
         self._clock = clock
         self._begin = begin
+        self._plain = plain
         self._now: int | None = None
         self._held_back: list[tuple[Text, Sequence[Row]]] = []
 
@@ -49,8 +72,8 @@ class Transaction:
                     break
                 answer = await self._answer(statement)
             await self._flush()
-            if self.begun:
-                self.committing = True
+            if self._begun:
+                self.statement, self.committing = "commit", True
                 await self._connection.execute("commit")
         finally:
             script.close()
@@ -61,17 +84,19 @@ class Transaction:
             case All(name, params):
                 return await self._rows(texts()[name], params)
             case Each(name, rows):
-                return await self._rows(texts()[name], list(zip(*rows, strict=True))) if rows else []
+                return await self._rows(texts()[name], _columns(rows)) if rows else []
             case Many(name, rows):
                 if rows:
-                    await self._hold_back(texts()[name], list(zip(*rows, strict=True)))
+                    await self._hold_back(texts()[name], rows)
             case Run(name, params):
                 return await self._count(texts()[name], params)
             case Now():
                 return await self._time()
             case Guard(names):
                 if names:
-                    await self._guard(names)
+                    await self._start()
+                    keys = sorted({key_of(self._schema, name) for name in names})
+                    await self._connection.fetch(_GUARD, keys)
             case Notify(names):
                 self.topics.update(names)
             case _:
@@ -80,7 +105,7 @@ class Transaction:
 
     async def _rows(self, text: Text, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         await self._before(text)
-        rows = await self._connection.fetch(text.sql, *params)
+        rows = await self._connection.fetch(text.sql, *self._storable(params))
         if not text.clocked:
             return [tuple(row) for row in rows]
         if rows:
@@ -89,47 +114,69 @@ class Transaction:
 
     async def _count(self, text: Text, params: Sequence[Any]) -> int:
         await self._before(text)
-        status: str = await self._connection.execute(text.sql, *params)
+        status: str = await self._connection.execute(text.sql, *self._storable(params))
         return int(status.rpartition(" ")[2])
 
-    async def _hold_back(self, text: Text, params: Sequence[Row]) -> None:
+    async def _hold_back(self, text: Text, rows: Sequence[Row]) -> None:
         if not all(apart(text, other) for other, _ in self._held_back):
             await self._flush()
-        self._held_back.append((text, params))
+        self._held_back.append((text, rows))
 
     async def _before(self, text: Text) -> None:
         if self._held_back and not all(apart(text, other) for other, _ in self._held_back):
             await self._flush()
-        if not self.begun:
-            await self._start()
+        await self._start()
+        self.statement = text.name
 
     async def _flush(self) -> None:
         if not self._held_back:
             return
-        if not self.begun:
-            await self._start()
-        writes, self._held_back = self._held_back, []
-        sql = merged(tuple(text.name for text, _ in writes))
-        rows = await self._connection.fetch(sql, *(column for _, params in writes for column in params))
-        self.xid = rows[0][0]
+        await self._start()
+        together: list[tuple[Text, Sequence[Row]]] = []
+        for text, rows in self._held_back:
+            if text.columns is not None and _is_large(rows):
+                self.statement = text.name
+                records = [self._storable(row) for row in rows] if self._plain else rows
+                await self._connection.copy_records_to_table(
+                    text.target, records=records, columns=text.columns, schema_name=self._schema
+                )
+            else:
+                together.append((text, rows))
+        self._held_back = []
+        names = tuple(text.name for text, _ in together)
+        self.statement = ", ".join(names)
+        params = [column for _, rows in together for column in self._storable(_columns(rows))]
+        answer = await self._connection.fetch(merged(names) if names else _WHO, *params)
+        self.xid = answer[0][0]
 
     async def _start(self) -> None:
-        await self._connection.execute(self._begin)
-        self.begun = True
+        if not self._begun and self._begin is not None:
+            self.statement = "begin"
+            await self._connection.execute(self._begin)
+            self._begun = True
 
     async def _time(self) -> int:
         if self._clock is not None:
             return self._clock()
         if self._now is None:
+            self.statement = "now"
             rows = await self._connection.fetch(_NOW)
             self._now = rows[0][0]
         return self._now
 
-    async def _guard(self, names: Sequence[str]) -> None:
-        if not self.begun:
-            await self._start()
-        await self._connection.fetch(_GUARD, sorted({self._key(name) for name in names}))
+    def _storable(self, params: Sequence[Any]) -> Sequence[Any]:
+        return [_plain(value) for value in params] if self._plain else params
 
-    def _key(self, name: str) -> int:
-        digest = blake2b(f"{self._schema}:{name}".encode(errors="surrogatepass"), digest_size=8).digest()
-        return int.from_bytes(digest, "big", signed=True)
+
+def _columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True))
+
+
+def _is_large(rows: Sequence[Row]) -> bool:
+    return len(rows) >= COPY_ROWS or sum(len(one) for row in rows for one in row if type(one) is bytes) >= COPY_BYTES
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode().replace("\0", "\ufffd")
+    return tuple(_plain(one) for one in value) if isinstance(value, tuple) else value

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from stook.store.migrations import migrations
 from stook.store.statements import load
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["Text", "apart", "merged", "texts"]
 
@@ -27,11 +23,13 @@ _MENTIONED = re.compile(r"\b(?:from|join|into|update)\s+(\w+)")
 _CHANGED = re.compile(r"\b(?:insert into|update|delete from)\s+(\w+)")
 _PARAMETER = re.compile(r"\$(\d+)")
 _COMMENT = re.compile(r"--[^\n]*")
+_PLAIN_INSERT = re.compile(r"insert into \w+ \(([\w\s,]+)\)\s*select \* from unnest\([^()]*\)")
 
 
 class Text(msgspec.Struct, frozen=True):
     """`tables` are those it reads or changes, `target` the one it changes. `clocked`: its last column is the
-    database's clock, read once the rows are locked."""
+    database's clock, read once the rows are locked. `columns`: it only inserts its parameters into these, as COPY
+    could."""
 
     name: str
     sql: str
@@ -39,6 +37,7 @@ class Text(msgspec.Struct, frozen=True):
     tables: frozenset[str]
     target: str | None
     clocked: bool
+    columns: tuple[str, ...] | None
 
 
 @cache
@@ -49,6 +48,7 @@ def texts() -> dict[str, Text]:
 
 def _text(name: str, raw: str, tables: set[str]) -> Text:
     sql = _COMMENT.sub("", raw).strip().removesuffix(";")
+    plain = _PLAIN_INSERT.fullmatch(sql)
     changed = [table for table in _CHANGED.findall(sql) if table in tables]
     return Text(
         name=name,
@@ -57,6 +57,7 @@ def _text(name: str, raw: str, tables: set[str]) -> Text:
         tables=frozenset(_MENTIONED.findall(sql)) & tables,
         target=changed[0] if changed else None,
         clocked="clock_timestamp()" in sql,
+        columns=tuple(plain[1].replace(",", " ").split()) if plain else None,
     )
 
 

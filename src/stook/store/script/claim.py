@@ -29,6 +29,7 @@ __all__ = ["Ask", "claim"]
 
 HEADS = 24
 """Segments looked at per task and project: more than a claim takes, so that a few at their limit hide nothing."""
+MOST_HEADS = 1024
 _OPEN = bytes([State.queued, State.scheduled])
 
 

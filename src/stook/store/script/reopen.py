@@ -33,10 +33,11 @@ def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None) -> Sc
         chosen = offsets if most is None else offsets[: most - count]
         if not chosen:
             break
-        after = bytearray(before)
-        for offset in chosen:
-            after[offset] = State.queued
-        _uncount(batch, bytes(map(before.__getitem__, chosen)))
+        after = bytearray([State.queued]) * len(before) if len(chosen) == len(before) else bytearray(before)
+        if len(chosen) < len(before):
+            for offset in chosen:
+                after[offset] = State.queued
+        _uncount(batch, before if len(chosen) == len(before) else bytes(map(before.__getitem__, chosen)))
         count += len(chosen)
         states.append((batch.id, first, bytes(after)))
         segment = NewSegment(first=first, offsets=chosen, priority=batch.priority, round=batch.round, attempt=1)
@@ -63,16 +64,18 @@ def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None) -> Sc
     return count
 
 
-def _chosen(batch: BatchRow, scope: RetryScope) -> Script[list[tuple[int, bytes, list[int]]]]:
-    wanted = frozenset(State[name] for name in scope.states)
+def _chosen(batch: BatchRow, scope: RetryScope) -> Script[list[tuple[int, bytes, Sequence[int]]]]:
+    wanted = bytes(State[name] for name in scope.states)
     rows: list[Row] = yield All("lock_states", (batch.id,))
     indexes: set[int] | None = None if scope.indexes is None else set(scope.indexes)
     if scope.group is not None:
         items: list[Row] = yield All("group_items", (batch.id, scope.group))
         indexes = {index for (index,) in items}
-    chosen = []
+    chosen: list[tuple[int, bytes, Sequence[int]]] = []
     for first, states in rows:
-        offsets = [offset for offset, byte in enumerate(states) if byte in wanted]
+        offsets: Sequence[int] = range(len(states))
+        if states.strip(wanted):
+            offsets = [offset for offset, byte in enumerate(states) if byte in wanted]
         if indexes is not None:
             offsets = [offset for offset in offsets if first + offset in indexes]
         if offsets:

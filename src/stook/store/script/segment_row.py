@@ -24,7 +24,7 @@ class SegmentStatus(IntEnum):
 
 
 class NewSegment(msgspec.Struct, kw_only=True, gc=False):
-    """`offsets` of the chunk that begins at `first`, in order."""
+    """`offsets` of the chunk that begins at `first`, gathered in any order."""
 
     first: int
     offsets: Sequence[int]
@@ -42,7 +42,7 @@ class NewSegment(msgspec.Struct, kw_only=True, gc=False):
     due_at: int | None = None
 
     def columns(self, batch: BatchRow, *, now: int, rank: int, expires_at: int | None = None) -> tuple[object, ...]:
-        offsets = self.offsets
+        offsets = self.offsets if isinstance(self.offsets, range) else sorted(self.offsets)
         run = len(offsets) == offsets[-1] - offsets[0] + 1
         return (
             batch.id,

@@ -1,0 +1,65 @@
+"""All commands by what they are for: what `stook --help` shows, from this table alone."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from stook import __version__
+
+__all__ = ["COMMANDS", "Command", "overview"]
+
+
+class Command(NamedTuple):
+    name: str
+    place: str
+    """`module:function` that holds it, loaded when it runs."""
+    summary: str
+    """The first line of the function's docstring."""
+
+
+COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
+    "Work": (
+        Command("run", "stook.cli.run:run", "Run a task on every item of an input, to the end."),
+        Command("worker", "stook.cli.worker:worker", "Work for all batches of some tasks, until stopped."),
+        Command("demo", "stook.cli.demo:demo", "Run a batch over this machine's own Python standard library."),
+    ),
+    "Look": (
+        Command("batches", "stook.cli.batches:batches", "List batches, newest first."),
+        Command("show", "stook.cli.show:show", "Show one batch: counters, times, failures, why it waits."),
+        Command("watch", "stook.cli.watch:watch", "Follow a batch until it has ended."),
+        Command("results", "stook.cli.results:results", "Write the results of a batch, joined with their inputs."),
+        Command("failures", "stook.cli.failures:failures", "Show what failed, by cause."),
+    ),
+    "Act": (
+        Command("retry", "stook.cli.retry:retry", "Take failed executions up again, in the same batch."),
+        Command("cancel", "stook.cli.act:cancel", "Cancel a batch, or some of its executions."),
+        Command("pause", "stook.cli.act:pause", "Hold a batch back; what runs goes on."),
+        Command("resume", "stook.cli.act:resume", "Let a paused batch go on."),
+        Command("delete", "stook.cli.delete:delete", "Delete an ended batch and everything that belongs to it."),
+    ),
+    "Care": (
+        Command("doctor", "stook.cli.doctor:doctor", "Look for what is wrong with the store, its batches and workers."),
+    ),
+}
+
+
+def overview() -> str:
+    lines = [
+        f"stook {__version__}: submit a million things in one call, see every one, retry only what failed.",
+        "",
+        "Usage: stook COMMAND …        stook COMMAND --help tells all about one",
+        "",
+    ]
+    for purpose, commands in COMMANDS.items():
+        lines += [purpose, *(f"  {one.name:<10} {one.summary}" for one in commands), ""]
+    lines += [
+        "Options of every command",
+        "  --store URL     sqlite:///FILE or postgresql://…; else STOOK_URL, else stook.db in this folder",
+        "  --project NAME  whose batches; else STOOK_PROJECT, else default",
+        "",
+        "  --version             print the version",
+        "  --install-completion  complete commands and options in this shell from now on",
+        "",
+        "A first use:  stook run orders.py:enrich --input rows.csv --output out.jsonl -c 50",
+    ]
+    return "\n".join(lines) + "\n"
