@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import secrets
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.contract.stores import KINDS, open_store
@@ -16,17 +19,35 @@ def runner():
         yield loop
 
 
+@pytest.fixture(scope="session")
+def one_database(postgres_dsn):
+    """Of this process, for all its tests one after the other: making one takes longer than most tests."""
+    name = f"stook_contract_{secrets.token_hex(8)}"
+    asyncio.run(_execute(postgres_dsn, f"create database {name} template template0"))
+    yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
+    asyncio.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
+
+
+async def _execute(dsn, statement):
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 @pytest.fixture(params=KINDS)
 def where(request, tmp_path):
-    """The URL of an empty store."""
+    """The URL of a store."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'stook.db'}"
-    return request.getfixturevalue("fresh_postgres")
+    return request.getfixturevalue("one_database")
 
 
 @pytest.fixture
 def store(where, runner):
-    found = runner.run(open_store(where))
+    """Empty."""
+    found = runner.run(open_store(where, emptied=True))
     yield found
     runner.run(found.close())
 

@@ -46,7 +46,14 @@ class PostgresTables:
 
     @classmethod
     async def open(cls, dsn: str) -> PostgresTables:
-        return cls(await asyncpg.connect(dsn))
+        return cls(await asyncpg.connect(dsn, server_settings={"search_path": "stook"}))
+
+    async def empty(self) -> None:
+        """As after the store was first opened."""
+        rows = await self.connection.fetch(
+            "select quote_ident(tablename) from pg_tables where schemaname = 'stook' and tablename <> 'migration'"
+        )
+        await self.connection.execute(f"truncate {', '.join(row[0] for row in rows)} restart identity")
 
     async def fetch(self, *queries: str) -> list[list[Sequence[Any]]]:
         async with self._turn, self.connection.transaction(isolation="repeatable_read", readonly=True):

@@ -18,12 +18,15 @@ _POSTGRES = [pytest.mark.postgres, pytest.mark.skipif(not _THERE, reason="the Po
 KINDS = ["sqlite", pytest.param("postgres", marks=_POSTGRES)]
 
 
-async def open_store(url: str, clock: MovingClock | None = None) -> CheckedStore:
-    """Without fsync: no test here cuts the power."""
+async def open_store(url: str, clock: MovingClock | None = None, *, emptied: bool = False) -> CheckedStore:
+    """Without fsync: no test here cuts the power. `emptied`: a PostgreSQL database may hold another test's rows."""
     clock = clock or MovingClock()
     if url.startswith("sqlite:"):
         sqlite = SqliteStore(url, clock=clock, synchronous="off")
         return CheckedStore(sqlite, SqliteTables(sqlite.path), clock, "sqlite")
     from stook.store.postgres.driver import PostgresStore  # noqa: PLC0415
 
-    return CheckedStore(PostgresStore(url, clock=clock), await PostgresTables.open(url), clock, "postgres")
+    postgres, tables = PostgresStore(url, clock=clock), await PostgresTables.open(url)
+    if emptied:
+        await tables.empty()
+    return CheckedStore(postgres, tables, clock, "postgres")

@@ -11,15 +11,19 @@ import pytest
 from stook.core.outcome import Settlement
 from stook.core.policy import FailurePolicy, RetryPolicy
 from stook.core.states import State
+from stook.store.script.pause import resume
+from stook.store.script.submit import append, seal
 from stook.store.script.sweep import expire_leases
 from tests.contract.batches import (
     batch_of,
     both,
+    chunked,
     claim_all,
     drain,
     events_of,
     fail,
     indexes,
+    payloads,
     policy,
     run_due,
     send,
@@ -387,3 +391,24 @@ async def test_the_last_failure_ends_the_batch_rather_than_pausing_it(store):
     batch_id = await submit_items(store, 2, policy=policy(max_attempts=1, failures=failures))
     await send(store, fail(await take_one(store)))
     assert (await batch_of(store, batch_id)).ended == "failed"
+
+
+async def test_a_resumed_batch_is_not_paused_again_by_what_succeeds(store):
+    failures = FailurePolicy(max_failed=2)
+    batch_id = await submit_items(store, 100, policy=policy(max_attempts=1, failures=failures))
+    await send(store, fail(await take_one(store, 10), 0, 1))
+    await store.write(resume, batch_id, ramp=False)
+    await send(store, succeed(await take_one(store, 10)))
+    assert (await batch_of(store, batch_id)).phase == "active"
+
+
+async def test_the_ratio_of_an_open_batch_is_not_known_yet(store):
+    failures = FailurePolicy(max_failed_ratio=0.5)
+    options = policy(max_attempts=1, failures=failures)
+    batch_id = await submit_items(store, 2, sealed=False, policy=options)
+    await send(store, fail(await take_one(store)))
+    assert (await batch_of(store, batch_id)).phase == "open"
+    await store.write(append, batch_id, chunked(payloads(4)))
+    await store.write(seal, batch_id)
+    await send(store, fail(await take_one(store, 1)))
+    assert (await batch_of(store, batch_id)).phase == "paused"

@@ -74,7 +74,9 @@ def test_jsonl_holds_input_and_result_as_they_are(folder):
 
 def test_csv_has_a_column_per_field(folder):
     written("out.csv", ROWS)
-    found = list(csv.DictReader(io.StringIO((folder / "out.csv").read_bytes().decode(), newline="")))
+    text = (folder / "out.csv").read_bytes().decode()
+    assert set(map(len, csv.reader(io.StringIO(text, newline="")))) == {16}
+    found = list(csv.DictReader(io.StringIO(text, newline="")))
     assert list(found[0]) == [
         *("index", "key", "id", "state", "attempts", "duration", "error_type", "error_message"),
         *("input.a", "input.t", "input.n", "result.b", "result.ok", "input.late", "input", "result"),

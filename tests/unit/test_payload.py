@@ -170,6 +170,7 @@ def test_what_is_no_json_is_named_with_its_path_and_item(value, message):
 
 def test_raw_json_is_kept_as_it_is():
     assert encode_many([msgspec.Raw(b' {"a": 1,\n"a": 1.0} '), 1]) == [b'{"a": 1,\n"a": 1.0}', b"1"]
+    assert encode_many([{"a": msgspec.Raw(b"[1,\n2]")}, 1]) == [b'{"a":[1,\n2]}', b"1"]
 
 
 def nested(levels):

@@ -12,12 +12,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
+from stook.core.errors import NotInstalled, SchemaTooNew, StookError, StoreError
 from stook.core.states import BatchState
-
-if TYPE_CHECKING:
-    from stook.core.errors import StookError
 
 __all__ = ["Exit", "exit_of_batch", "exit_of_error"]
 
@@ -53,6 +51,4 @@ def exit_of_batch(state: BatchState) -> Exit:
 
 
 def exit_of_error(error: StookError) -> Exit:
-    from stook.core.errors import NotInstalled, SchemaTooNew, StoreError  # noqa: PLC0415 - msgspec loads slowly
-
     return Exit.STORE if isinstance(error, (StoreError, SchemaTooNew, NotInstalled)) else Exit.WRONG

@@ -8,7 +8,6 @@ Numbers that name a cause stay: HTTP 404 is not HTTP 503, and errno 2 is not err
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from functools import lru_cache
 from pathlib import PurePath
@@ -69,12 +68,12 @@ def own_frame(frames: Sequence[tuple[str, str]]) -> str | None:
     """
     for filename, function in reversed(frames):
         if not _foreign(filename):
-            return f"{PurePath(filename.replace(os.sep, '/')).name}:{function}"
+            return f"{PurePath(filename).name}:{function}"
     return None
 
 
 def _foreign(filename: str) -> bool:
-    path = filename.replace(os.sep, "/")
+    path = PurePath(filename).as_posix()
     return filename.startswith("<frozen ") or any(part in path for part in _FOREIGN) or path.startswith(_LIBRARIES)
 
 
@@ -82,4 +81,4 @@ def _folder(of: str, up: int) -> str:
     return PurePath(of).parents[up].as_posix() + "/"
 
 
-_LIBRARIES: Final = (_folder(os.__file__, 0), _folder(__file__, 1))
+_LIBRARIES: Final = (_folder(hashlib.__file__, 0), _folder(__file__, 1))

@@ -58,6 +58,8 @@ class Claim(msgspec.Struct):
     """Seconds."""
     slices: int = 16
     """At most so many slices."""
+    hurried: bool = False
+    """The worker drains: a partial group need not wait for more members."""
 
 
 class Claimed(msgspec.Struct):

@@ -4,4 +4,4 @@ path, glob, "-" ── open_items ──▶ ItemReader ──▶ Block, Block, �
 any iterable    ── blocks, async_blocks ───────▶ Block, Block, …
 """
 
-__all__: list[str] = []
+__all__ = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from stook.core.errors import ConfigError, MissingExtra
+from stook.core.errors import ConfigError, MissingExtra, NotInstalled
 from stook.engine.blobs import Blobs
 from stook.store.blob_folder import BlobFolder
 from stook.store.blob_rows import BlobRows
@@ -20,15 +22,20 @@ if TYPE_CHECKING:
 __all__ = ["open_store"]
 
 
-async def open_store(settings: Settings, *, clock: Callable[[], int] | None = None) -> tuple[Store, Blobs]:
-    """The store of `settings.url`, its schema up to date, and where its large bodies lie. `clock` is for tests."""
+async def open_store(
+    settings: Settings, *, clock: Callable[[], int] | None = None, create: bool = True
+) -> tuple[Store, Blobs]:
+    """The store of `settings.url`, its schema up to date, and where its large bodies lie. With `create=False` a SQLite
+    file that is not there is `NotInstalled`. `clock` is for tests."""
     scheme = urlsplit(settings.url).scheme if "://" in settings.url else ""
     store: Store
     blobs: BlobStore
     match scheme:
         case "" | "sqlite":
-            from stook.store.sqlite.driver import SqliteStore  # noqa: PLC0415 - one driver is loaded, not both
+            from stook.store.sqlite.driver import SqliteStore, path_of  # noqa: PLC0415 - one driver is loaded, not both
 
+            if not create:
+                _check_exists(path_of(settings.url))
             store = SqliteStore(settings.url, clock=clock, synchronous=settings.synchronous)
             blobs = BlobFolder(f"{store.path}.blobs")
         case "postgresql" | "postgres":
@@ -38,10 +45,15 @@ async def open_store(settings: Settings, *, clock: Callable[[], int] | None = No
                 raise MissingExtra(
                     f"a PostgreSQL store needs {error.name}", hint="pip install 'stook[postgres]'"
                 ) from None
-            store = await PostgresStore.open(settings.url, clock=clock)
+            store = await asyncio.to_thread(PostgresStore, settings.url, clock=clock)
             blobs = BlobRows(store)
         case _:
             raise ConfigError(
                 f"{settings.url!r} is no store stook knows", hint="like sqlite:///stook.db or postgresql://user@host/db"
             )
     return store, Blobs(blobs, inline=settings.inline_bytes, most=settings.max_payload_bytes)
+
+
+def _check_exists(path: str) -> None:
+    if not Path(path).exists():
+        raise NotInstalled(f"there is no store at {path}", hint="`stook run` makes one; --store names another")

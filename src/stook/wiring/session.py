@@ -105,8 +105,11 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def open_session(settings: Settings, *, clock: Callable[[], int] | None = None) -> AsyncIterator[Session]:
-    store, blobs = await open_store(settings, clock=clock)
+async def open_session(
+    settings: Settings, *, clock: Callable[[], int] | None = None, create: bool = True
+) -> AsyncIterator[Session]:
+    """`clock` and `create` as in `open_store`."""
+    store, blobs = await open_store(settings, clock=clock, create=create)
     session = Session(settings, store, blobs)
     try:
         yield session

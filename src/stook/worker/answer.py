@@ -8,32 +8,38 @@ from stook.worker.trouble import failed
 from stook.worker.verdicts import Fail, Ok
 
 if TYPE_CHECKING:
-    from stook.worker.held import Held
+    from collections.abc import Callable
+
+    from stook.core.policy import RetryPolicy
     from stook.worker.source import Trouble
+
+    Encode = Callable[[Any], bytes]
 
 __all__ = ["answer", "unencoded", "verdict"]
 
 
-def answer(value: Any, held: Held, offset: int) -> bytes | Trouble | BaseException:
+def answer(value: Any, encode: Encode, retry: RetryPolicy, offset: int) -> bytes | Trouble | BaseException:
     """The result's JSON, or why there is none. A verdict that is returned means what it says."""
     try:
-        return held.encode(value)
+        return encode(value)
     except Exception as error:  # noqa: BLE001 -- a user's model may raise anything
-        return unencoded(value, error, held, offset)
+        return unencoded(value, error, encode, retry, offset)
 
 
-def unencoded(value: Any, error: Exception, held: Held, offset: int) -> bytes | Trouble | BaseException:
+def unencoded(
+    value: Any, error: Exception, encode: Encode, retry: RetryPolicy, offset: int
+) -> bytes | Trouble | BaseException:
     """A value that is no result: a verdict, which is no JSON on purpose, or a mistake."""
-    return verdict(value, held, offset) if isinstance(value, (BaseException, Fail, Ok)) else error
+    return verdict(value, encode, retry, offset) if isinstance(value, (BaseException, Fail, Ok)) else error
 
 
-def verdict(value: Any, held: Held, offset: int) -> bytes | Trouble | BaseException:
+def verdict(value: Any, encode: Encode, retry: RetryPolicy, offset: int) -> bytes | Trouble | BaseException:
     match value:
         case Ok(inner):
-            return answer(inner, held, offset)
-        case Fail(reason, retry):
-            return failed(offset, reason, held.piece.policy.retry, retry=retry)
+            return answer(inner, encode, retry, offset)
+        case Fail(reason, again):
+            return failed(offset, reason, retry, retry=again)
         case BaseException():
             return value
         case _:
-            return answer(value, held, offset)
+            return answer(value, encode, retry, offset)

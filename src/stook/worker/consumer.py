@@ -97,7 +97,7 @@ class Consumer:
                 try:
                     ended = held.encode(stop.value)
                 except Exception as error:  # noqa: BLE001 -- a user's model may raise anything
-                    ended = unencoded(stop.value, error, held, offset)
+                    ended = unencoded(stop.value, error, held.encode, held.retry, offset)
             except KeyboardInterrupt:
                 held.trouble(released(offset))
                 raise
@@ -128,7 +128,7 @@ class Consumer:
                 raise
             ended = error
         else:
-            ended = answer(value, held, offset)
+            ended = answer(value, held.encode, held.retry, offset)
         finally:
             del held.running[offset]
         held.conclude(offset, ended, perf_counter_ns() - started, cut=self.cut is not None)

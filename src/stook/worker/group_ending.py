@@ -89,7 +89,7 @@ class Ending:
                 at += len(offsets)
             return
         for value, (held, offset) in zip(verdicts, self._members(), strict=True):
-            held.conclude(offset, verdict(value, held, offset), self._took)
+            held.conclude(offset, verdict(value, held.encode, held.retry, offset), self._took)
 
     def _results(self, values: list[Any]) -> list[bytes] | None:
         """None if one of them is no result: then each is looked at by itself."""
@@ -106,10 +106,10 @@ class Ending:
         for position, (held, offset) in enumerate(self._members()):
             mark = self._marks.get(position)
             if mark is not None:
-                held.conclude(offset, verdict(mark, held, offset), self._took, cut=self._cut)
+                held.conclude(offset, verdict(mark, held.encode, held.retry, offset), self._took, cut=self._cut)
                 continue
             if record is None:
-                record = failed(offset, error, held.piece.policy.retry)
+                record = failed(offset, error, held.retry)
                 record.singly = singly
             held.conclude(offset, msgspec.structs.replace(record, offset=offset), self._took, cut=self._cut)
 
@@ -131,7 +131,7 @@ class Ending:
         for position, (held, offset) in enumerate(members):
             if position not in chosen:
                 mark = self._marks.get(position)
-                ended = error if mark is None else verdict(mark, held, offset)
+                ended = error if mark is None else verdict(mark, held.encode, held.retry, offset)
                 held.conclude(offset, ended, self._took, cut=self._cut)
             elif not here:
                 held.conclude(offset, Trouble(offset, "bisected", halves=int(position >= middle)), self._took)

@@ -40,6 +40,8 @@ class GroupLane:
         self._bytes = 0
         self._first = 0.0
         self._queued = 0
+        self._forced: str | None = None
+        """Why the claim under way says that its slices are a group however few they are."""
         self._timer: asyncio.TimerHandle | None = None
 
     def want(self) -> int:
@@ -74,11 +76,13 @@ class GroupLane:
                 self.close("size")
             elif at < len(offsets):
                 self.close("bytes")
-        if piece.forced is not None:
-            self.close(piece.forced)
+        self._forced = piece.forced or self._forced
 
-    def claimed_out(self, *, hurried: bool) -> None:
-        if self._count and (hurried or not self._config.timeout):
+    def claimed(self, *, all_of_it: bool, hurried: bool) -> None:
+        forced, self._forced = self._forced, None
+        if forced is not None:
+            self.close(forced)
+        elif all_of_it and (hurried or not self._config.timeout):
             self.close("drain" if hurried else "timeout")
 
     def close(self, why: str) -> None:

@@ -40,7 +40,8 @@ class Runner(Protocol):
 class Held:
     __slots__ = (
         *("assignment", "blocked", "cancelled", "definition", "done", "encode", "expires", "handler", "left", "limit"),
-        *("lost", "note", "noted", "pace", "piece", "plain", "running", "signals", "stopping", "troubles", "unsettled"),
+        *("lost", "note", "noted", "pace", "piece", "plain", "retry", "running", "signals", "stopping", "troubles"),
+        "unsettled",
     )
 
     def __init__(
@@ -57,6 +58,7 @@ class Held:
         self.handler = definition.handler
         self.plain = definition.plain
         self.encode = definition.encode
+        self.retry = piece.policy.retry
         self.assignment = Assignment.of(piece)
         timeout = piece.policy.timeout
         self.limit = NEVER if timeout is None else round(timeout * 1e9)
@@ -151,11 +153,11 @@ class Held:
             ended.duration = took
             self.trouble(ended)
         elif nanoseconds > self.limit:
-            self.trouble(failed(offset, self.late(nanoseconds), self.piece.policy.retry, duration=took))
+            self.trouble(failed(offset, self.late(nanoseconds), self.retry, duration=took))
         elif isinstance(ended, bytes):
             self.succeed_many((offset,), (ended,), took)
         else:
-            self.trouble(failed(offset, ended, self.piece.policy.retry, duration=took))
+            self.trouble(failed(offset, ended, self.retry, duration=took))
 
     def late(self, nanoseconds: int) -> AttemptTimeout:
         return AttemptTimeout(

@@ -32,8 +32,8 @@ class Lane(Protocol):
 
     def accept(self, held: Held) -> None: ...
 
-    def claimed_out(self, *, hurried: bool) -> None:
-        """A claim gave less than was wanted: nothing more is there now. `hurried`: nobody waits for more."""
+    def claimed(self, *, all_of_it: bool, hurried: bool) -> None:
+        """A claim's slices were accepted; `all_of_it`: nothing more is there now. `hurried`: nobody waits for more."""
         ...
 
     def close(self, why: str) -> None:
@@ -66,11 +66,11 @@ class SlotLane:
         offsets, payloads = read_payloads(held)
         self._slots.add(held, offsets, payloads, threaded=not held.definition.is_async)
 
-    def claimed_out(self, *, hurried: bool) -> None:
+    def claimed(self, *, all_of_it: bool, hurried: bool) -> None:
         """Items went to the queue as they came."""
 
     def close(self, why: str) -> None:
-        """As for `claimed_out`."""
+        """As for `claimed`."""
 
     def hand_back(self) -> int:
         waiting = len(self._slots.ready) + len(self._slots.threaded)
@@ -96,7 +96,7 @@ def read_payloads(held: Held) -> tuple[Sequence[int], list[Any]]:
     kept: list[tuple[int, Any]] = []
     for offset, payload in zip(offsets, payloads, strict=True):
         if isinstance(payload, Unreadable):
-            held.trouble(failed(offset, payload.error, held.piece.policy.retry))
+            held.trouble(failed(offset, payload.error, held.retry))
         else:
             kept.append((offset, payload))
     return [offset for offset, _ in kept], [payload for _, payload in kept]

@@ -59,6 +59,11 @@ class Pace:
         """Nothing that waits has moved for long: whatever was measured before, calls are slow now."""
         self._call = max(self._call, float(SLOW))
 
+    @property
+    def item(self) -> float:
+        """Nanoseconds an item runs; 0 while that is not known."""
+        return self._item
+
     def ahead(self) -> int:
         """Items to hold beyond those that free slots take at once."""
         if not self._item or self._call >= SLOW:

@@ -73,6 +73,7 @@ class Puller:
         self._stopping = False
         self._suspects: deque[tuple[Lane, Held]] = deque()
         self._suspects_since: float | None = None
+        self._announced_until: float | None = None
         self._failures = 0
         self._dry: list[asyncio.Future[None]] = []
 
@@ -143,8 +144,9 @@ class Puller:
             if claimed.wait is not None:
                 announced, later = True, min(later, claimed.wait)
         if found:
+            self._announced_until = None
             return
-        if asked and idle and not len(self._live) and not announced:
+        if asked and idle and not len(self._live) and not self._is_worth_waiting(later if announced else None):
             for done in dry:
                 if not done.done():
                     done.set_result(None)
@@ -152,10 +154,11 @@ class Puller:
 
     async def _claim(self, lane: Lane, want: int, *, idle: bool) -> Claimed | None:
         worker, lease, _ = self._identity
+        hurried = bool(self._dry)
         began = perf_counter_ns()
         try:
             claimed = await self._source.claim(
-                Claim(worker, lane.tasks, want, idle, lease, slices=max(16, want // ITEMS_PER_SLICE))
+                Claim(worker, lane.tasks, want, idle, lease, max(16, want // ITEMS_PER_SLICE), hurried)
             )
         except StoreUnavailable as error:
             self._failures += 1
@@ -180,8 +183,7 @@ class Puller:
             elif not held.lost:
                 lane.accept(held)
                 await asyncio.sleep(0)  # reading payloads takes its time too
-        if items < want:
-            lane.claimed_out(hurried=bool(self._dry))
+        lane.claimed(all_of_it=items < want, hurried=hurried)
         return claimed
 
     def _hold(self, piece: Slice, lane: Lane, expires: int) -> Held:
@@ -203,7 +205,7 @@ class Puller:
             if held not in self._live:
                 return
             lane.accept(held)
-            lane.claimed_out(hurried=True)
+            lane.claimed(all_of_it=True, hurried=True)
             while held in self._live and not self._stopping:
                 await self._rest(None)
         finally:
@@ -253,6 +255,15 @@ class Puller:
 
     def _has_room(self) -> bool:
         return any(self._want(lane) > 0 for lane in self._full)
+
+    def _is_worth_waiting(self, announced: float | None) -> bool:
+        """Something was announced, and its time has not passed yet: a store whose clock stands still is not waited for."""
+        now = asyncio.get_running_loop().time()
+        if announced is None:
+            self._announced_until = None
+        elif self._announced_until is None:
+            self._announced_until = now + announced
+        return self._announced_until is not None and now < self._announced_until
 
     def _is_patience_over(self) -> bool:
         since = self._suspects_since

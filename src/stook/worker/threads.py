@@ -140,7 +140,7 @@ class _Thread(threading.Thread):
             except BaseException as error:  # noqa: BLE001 -- the handler's, whatever it is
                 ended = error
             else:
-                ended = answer(value, held, offset)
+                ended = answer(value, held.encode, held.retry, offset)
             self.running = None
             now = perf_counter_ns()
             post(held.conclude, offset, ended, now - started)

@@ -7,7 +7,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from stook.core.errors import ConfigError
-from stook.store.postgres.errors import translate
 from stook.store.postgres.library import asyncpg
 
 __all__ = ["check_schema", "connect", "place_of"]
@@ -58,24 +57,16 @@ def place_of(url: str) -> str:
 
 async def connect(url: str, schema: str, *, timeout: float | None, warm: bool = True, **settings: str) -> Any:
     """A connection that finds the schema's tables by their bare names. A statement that takes longer than `timeout`
-    seconds is given up. Raises one-line `StookError`s for what waiting does not cure, what the network or asyncpg
-    raised for the rest."""
-    try:
-        connection = await asyncpg.connect(
-            url,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=timeout,
-            statement_cache_size=1000,
-            max_cached_statement_lifetime=0,
-            max_cacheable_statement_size=0,
-            server_settings={**_SETTINGS, "search_path": schema, **settings},
-        )
-    except (asyncpg.ClientConfigurationError, ValueError) as error:
-        raise ConfigError(
-            f"not a PostgreSQL URL: {error}", hint="like postgresql://user:password@host:5432/database"
-        ) from None
-    except asyncpg.PostgresError as error:
-        raise translate(error, place_of(url)) or error from None
+    seconds is given up. Raises what the network or asyncpg raise: `translate` knows what they mean."""
+    connection = await asyncpg.connect(
+        url,
+        timeout=_CONNECT_SECONDS,
+        command_timeout=timeout,
+        statement_cache_size=1000,
+        max_cached_statement_lifetime=0,
+        max_cacheable_statement_size=0,
+        server_settings={**_SETTINGS, "search_path": f'"{schema}"', **settings},
+    )
     if warm:
         await connection.prepare(_ARRAYS)
     return connection

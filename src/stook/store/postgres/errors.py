@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from stook.core.errors import (
     ConfigError,
@@ -43,7 +43,7 @@ _LOST: Final = (
     asyncpg.TooManyConnectionsError,
 )
 _CLASH: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
-_NO_SCHEMA: Final = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedColumnError)
+_OF_ASYNCPG: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 def cause_of(error: BaseException) -> Cause | None:
@@ -62,59 +62,66 @@ def cause_of(error: BaseException) -> Cause | None:
     return None
 
 
+class _Meaning(NamedTuple):
+    kind: type[StookError]
+    message: str
+    hint: str
+
+
+_MEANINGS: Final[dict[type[Exception], _Meaning]] = {
+    asyncpg.ClientConfigurationError: _Meaning(
+        ConfigError, "not a PostgreSQL URL: {error}", "like postgresql://user:password@host/database"
+    ),
+    asyncpg.InvalidPasswordError: _Meaning(
+        StoreUnavailable, "{where} refuses the password", "check user and password in the URL"
+    ),
+    asyncpg.InvalidAuthorizationSpecificationError: _Meaning(
+        StoreUnavailable, "{where} refuses the user: {error}", "check the URL, and the server's pg_hba.conf"
+    ),
+    asyncpg.InvalidCatalogNameError: _Meaning(
+        StoreUnavailable, "{where}: {error}", "create the database, or name another in the URL"
+    ),
+    asyncpg.TooManyConnectionsError: _Meaning(
+        StoreUnavailable, "{where} has no connection left", "raise its max_connections, or run fewer programs"
+    ),
+    asyncpg.CannotConnectNowError: _Meaning(
+        StoreUnavailable, "{where} is starting up or shutting down", "try again in a moment"
+    ),
+    asyncpg.ProtocolViolationError: _Meaning(
+        StoreUnavailable, "{where}: {error}", "connect to the server itself: a pooler must pool sessions"
+    ),
+    asyncpg.DiskFullError: _Meaning(
+        StoreFull,
+        "no room left on the disk of {where}",
+        "free some space; nothing was half-written, run the same again",
+    ),
+    asyncpg.ReadOnlySQLTransactionError: _Meaning(
+        StoreReadOnly, "{where} takes no writes", "name the primary server in the URL, not a standby"
+    ),
+    asyncpg.InsufficientPrivilegeError: _Meaning(
+        StoreError, "{where}: {error}", "let the schema's owner grant this role its rights"
+    ),
+    asyncpg.QueryCanceledError: _Meaning(StoreUnavailable, "{where} cancelled a statement: {error}", "try again"),
+    asyncpg.UndefinedTableError: _Meaning(
+        NotInstalled, "{where}: {error}", "open the store again: that installs its schema"
+    ),
+    ConnectionRefusedError: _Meaning(StoreUnavailable, "no server answers for {where}", "start it, or check the URL"),
+    FileNotFoundError: _Meaning(StoreUnavailable, "no server answers for {where}", "start it, or check the URL"),
+    TimeoutError: _Meaning(StoreUnavailable, "{where} does not answer", "check the network, then try again"),
+    OSError: _Meaning(StoreUnavailable, "cannot reach {where}: {error}", "check the URL and the network"),
+}
+
+
 def translate(error: Exception, where: str, statement: str | None = None) -> StookError | None:
     """One line for people; None for what is no error of the database. `where` names it without its password."""
-    found = _of_connecting(error, where) or _of_using(error, where)
-    if found is None and isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)):
+    words = " ".join(str(error).split())
+    for kind in type(error).__mro__:
+        meaning = _MEANINGS.get(kind)
+        if meaning is not None:
+            return meaning.kind(meaning.message.format(where=where, error=words), hint=meaning.hint)
+    if cause_of(error) is Cause.lost:
+        return StoreUnavailable(f"lost the connection to {where}", hint="check the server, then try again")
+    if isinstance(error, _OF_ASYNCPG):
         at = "" if statement is None else f" (statement {statement})"
-        found = StoreError(f"{where}: {' '.join(str(error).split())}{at}")
-    return found
-
-
-def _of_connecting(error: Exception, where: str) -> StookError | None:
-    match error:
-        case asyncpg.ClientConfigurationError():
-            return ConfigError(f"not a PostgreSQL URL: {error}", hint="like postgresql://user:password@host/database")
-        case asyncpg.InvalidPasswordError():
-            return StoreUnavailable(f"{where} refuses the password", hint="check user and password in the URL")
-        case asyncpg.InvalidAuthorizationSpecificationError():
-            return StoreUnavailable(f"{where} refuses the user: {error}", hint="check the URL, and pg_hba.conf")
-        case asyncpg.InvalidCatalogNameError():
-            return StoreUnavailable(f"{where} does not exist", hint="create the database, or name another in the URL")
-        case asyncpg.TooManyConnectionsError():
-            return StoreUnavailable(f"{where} has no connection left", hint="raise its max_connections")
-        case asyncpg.CannotConnectNowError():
-            return StoreUnavailable(f"{where} is starting up or shutting down", hint="try again in a moment")
-        case asyncpg.ProtocolViolationError():
-            return StoreUnavailable(
-                f"{where}: {error}", hint="connect to the server itself: a pooler must pool sessions, not transactions"
-            )
-        case TimeoutError():
-            return StoreUnavailable(f"{where} does not answer", hint="check the network, then try again")
-        case ConnectionRefusedError() | FileNotFoundError():
-            return StoreUnavailable(f"no server answers for {where}", hint="start it, or check the URL")
-        case OSError():
-            return StoreUnavailable(f"cannot reach {where}: {error}", hint="check the URL and the network")
-        case _:
-            return None
-
-
-def _of_using(error: Exception, where: str) -> StookError | None:
-    match error:
-        case asyncpg.DiskFullError():
-            return StoreFull(
-                f"no room left on the disk of {where}",
-                hint="free some space; nothing was half-written, run the same again",
-            )
-        case asyncpg.ReadOnlySQLTransactionError():
-            return StoreReadOnly(f"{where} takes no writes", hint="name the primary server in the URL, not a standby")
-        case asyncpg.InsufficientPrivilegeError():
-            return StoreError(f"{where}: {error}", hint="let the schema's owner grant this role its rights")
-        case asyncpg.QueryCanceledError():
-            return StoreUnavailable(f"{where} cancelled a statement: {error}", hint="try again")
-        case _ if isinstance(error, _NO_SCHEMA):
-            return NotInstalled(f"{where}: {error}", hint="restart stook: opening the store installs its schema")
-        case _ if cause_of(error) is Cause.lost:
-            return StoreUnavailable(f"lost the connection to {where}", hint="check the server, then try again")
-        case _:
-            return None
+        return StoreError(f"{where}: {words}{at}")
+    return None

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["migrate"]
 
 _VERSION = "select number from migration order by number desc limit 1"
+_MIGRATION = """
+create table if not exists migration (
+    number integer primary key, name text not null, applied_at timestamptz not null default now()
+)"""
 
 
 async def migrate(url: str, schema: str) -> None:
@@ -40,7 +44,7 @@ async def migrate(url: str, schema: str) -> None:
 
 
 async def _version(connection: Any, schema: str) -> int:
-    if await connection.fetchval("select to_regclass($1)", f"{schema}.migration") is None:
+    if await connection.fetchval("select to_regclass($1)", f'"{schema}".migration') is None:
         return 0
     number: int | None = await connection.fetchval(_VERSION)
     return number or 0
@@ -51,10 +55,8 @@ async def _apply(connection: Any, schema: str, step: Migration) -> None:
         await connection.execute("select pg_advisory_xact_lock($1)", key_of(schema, "migrate"))
         if await _version(connection, schema) >= step.number:
             return
-        await connection.execute(
-            f"create schema if not exists {schema};"
-            "create table if not exists migration ("
-            " number integer primary key, name text not null, applied_at timestamptz not null default now())"
-        )
+        if await connection.fetchval("select to_regnamespace($1)", f'"{schema}"') is None:
+            await connection.execute(f'create schema "{schema}"')
+        await connection.execute(_MIGRATION)
         await connection.execute(step.sql)
         await connection.execute("insert into migration (number, name) values ($1, $2)", step.number, step.name)

@@ -40,7 +40,6 @@ class Patience:
         left = self._outage - self._waited
         if left <= 0:
             return None
-        delay = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2 ** min(before, 30)) * (0.5 + draw)
-        delay = min(delay, left)
+        delay = min(left, min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** min(before, 30)) * (0.5 + draw))
         self._waited += delay
         return delay

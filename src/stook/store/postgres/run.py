@@ -1,14 +1,14 @@
 """Driving a verb over one PostgreSQL connection, with as few round trips as its answers allow.
 
-   Now                 the clock column of a statement that locked rows before it; else a statement of its own
-   All, Each, Run      sent at once, behind `begin`; before them the writes held back that they could notice
-   Many                held back, sent with others as one statement (`texts.merged`) or, when it is large, as COPY
-   the verb's end      what is still held back, then `commit`
+Now                 the clock column of a statement that locked rows before it; else a statement of its own
+All, Each, Run      sent at once, behind `begin`; before them the writes held back that they could notice
+Many                held back, sent with others as one statement (`texts.merged`) or, when it is large, as COPY
+the verb's end      what is still held back, then `commit`
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, assert_never
 
 from stook.store.postgres.guards import key_of
 from stook.store.postgres.texts import apart, merged, texts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stook.store.postgres.texts import Text
     from stook.store.statement import Row, Script, Statement
 
-__all__ = ["READ", "WRITE", "Transaction"]
+__all__ = ["READ", "WRITE", "SeveralStatements", "Transaction"]
 
 T = TypeVar("T")
 READ: Final = "begin isolation level repeatable read, read only"
@@ -33,10 +33,19 @@ COPY_BYTES: Final = 512 * 1024
 """From here on COPY is worth its own round trips: its rows are stored while the next are still on their way."""
 
 
-class Transaction:
-    """One run of one verb. `topics` are to be notified once it is committed. After a failure, `statement` is what was
-    under way, `committing` says that the commit had been sent, and `xid` is what the server knows the transaction by,
-    if it changed anything. `plain` replaces what no text column can hold by U+FFFD."""
+class SeveralStatements(Exception):
+    """A verb run without a transaction asked for a second statement. Nothing has happened."""
+
+
+class Transaction(Generic[T]):
+    """One run of one verb: its `answer`, and `topics` to be notified once it is committed. After a failure,
+    `statement` is what was under way, `committing` says that the commit had been sent, and `xid` is what the server
+    knows the transaction by, if it changed anything.
+
+    `begin` None: a single reading statement, in no transaction. `plain` replaces what no text column can hold by
+    U+FFFD."""
+
+    answer: T
 
     def __init__(
         self,
@@ -52,6 +61,7 @@ class Transaction:
         self.committing = False
         self.statement: str | None = None
         self._begun = False
+        self._sent = 0
         self._connection = connection
         self._schema = schema
         self._clock = clock
@@ -60,15 +70,15 @@ class Transaction:
         self._now: int | None = None
         self._held_back: list[tuple[Text, Sequence[Row]]] = []
 
-    async def run(self, script: Script[T]) -> T:
-        """The verb's answer, once it is committed. The caller rolls back what raises."""
+    async def run(self, script: Script[T]) -> None:
+        """Returns when it is committed. The caller rolls back what raises."""
         answer: Any = None
         try:
             while True:
                 try:
                     statement = script.send(answer)
                 except StopIteration as done:
-                    result: T = done.value
+                    self.answer = done.value
                     break
                 answer = await self._answer(statement)
             await self._flush()
@@ -77,7 +87,6 @@ class Transaction:
                 await self._connection.execute("commit")
         finally:
             script.close()
-        return result
 
     async def _answer(self, statement: Statement) -> Any:
         match statement:
@@ -150,7 +159,11 @@ class Transaction:
         self.xid = answer[0][0]
 
     async def _start(self) -> None:
-        if not self._begun and self._begin is not None:
+        if self._begin is None:
+            if self._sent:
+                raise SeveralStatements
+            self._sent = 1
+        elif not self._begun:
             self.statement = "begin"
             await self._connection.execute(self._begin)
             self._begun = True

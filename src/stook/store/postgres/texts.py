@@ -79,5 +79,3 @@ def merged(names: tuple[str, ...]) -> str:
 
 def _shifted(sql: str, by: int) -> str:
     return _PARAMETER.sub(lambda found: f"${int(found[1]) + by}", sql) if by else sql
-
-

@@ -38,8 +38,9 @@ def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledIte
     batch = yield from lock_batch(batch_id)
     now: int = yield Now()
     answer = CancelledItems()
-    found: list[Row] = yield Each("find_chunk", [(batch.id, index) for index in sorted(set(indexes))])
-    chunk_of = {index: first for index, first, count in found if index < first + count}
+    there = sorted({index for index in indexes if 0 <= index < batch.total})
+    found: list[Row] = yield Each("find_chunk", [(batch.id, index) for index in there])
+    chunk_of = {index: first for index, first, _ in found}
     answer.passed.extend(sorted(set(indexes) - set(chunk_of)))
     keys = [(batch.id, first) for first in sorted(set(chunk_of.values()))]
     segments: list[Row] = yield Each("lock_chunk_segments", keys)

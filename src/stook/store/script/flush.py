@@ -31,6 +31,7 @@ class Flush:
         self.leases_done: list[tuple[int]] = []
         self.open_left: dict[int, Sequence[int]] = {}
         self.ended: list[int] = []
+        self.failed = 0
         self.probed = 0
         self.probe_failed = 0
         self._retrying: dict[tuple[object, ...], NewSegment] = {}
@@ -100,6 +101,7 @@ class Flush:
             case State.failed:
                 batch.failed += count
                 batch.streak += count
+                self.failed += count
             case State.cancelled:
                 batch.cancelled += count
             case _:

@@ -49,6 +49,8 @@ def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None) -> Sc
     batch.phase = Phase.paused.value if paused else batch.resting_phase().value
     batch.ended = batch.finished_at = batch.stop = batch.reason = None
     batch.streak = 0
+    if batch.deadline_at is not None and batch.deadline_at <= now:
+        batch.deadline_at = None  # it is spent, and would end at once what is wanted again
     yield from _uncount_groups(batch, scope, [(first, one.offsets) for first, one in segments], most)
     yield Many("update_state", states)
     rows = []

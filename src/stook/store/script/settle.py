@@ -66,7 +66,8 @@ def write_flushes(flushes: Sequence[Flush], answer: SettleAnswer) -> Script[None
         batch = flush.batch
         yield from free_keys(batch, flush.ended if batch.keyed & DEDUPE_KEYS else ())
         yield from after_probe(batch, flush.now, ended=flush.probed, failed=flush.probe_failed)
-        yield from _threshold(batch, flush.now, answer)
+        if flush.failed:
+            yield from _threshold(batch, flush.now, answer)
         if (yield from close_if_done(batch, flush.now)):
             answer.closed.append(batch.id)
     yield from save_batches([flush.batch for flush in touched])
@@ -101,7 +102,8 @@ def _threshold(batch: BatchRow, now: int, answer: SettleAnswer) -> Script[None]:
     if batch.phase not in (Phase.active.value, Phase.open.value) or batch.terminal == batch.total:
         return
     policy = batch.task_policy.failures
-    why = over_threshold(policy, failed=batch.failed, total=batch.total, streak=batch.streak)
+    total = 0 if batch.sealed_at is None else batch.total  # a ratio is of what there will be, not of what came so far
+    why = over_threshold(policy, failed=batch.failed, total=total, streak=batch.streak)
     if why is None:
         return
     batch.reason = why

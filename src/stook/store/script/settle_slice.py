@@ -96,7 +96,7 @@ def _successes(
 ) -> int:
     """Items that succeeded, in offset order; those whose cancellation was asked for end cancelled."""
     good: list[tuple[int, int]] = []
-    cancelled: list[int] = []
+    stopped: list[int] = []
     stale = 0
     for place, offset in enumerate(settlement.offsets):
         if offset not in still or offset in gone:
@@ -108,7 +108,7 @@ def _successes(
         if end is State.succeeded:
             good.append((offset, place))
         else:
-            cancelled.append(offset)
+            stopped.append(offset)
     if good:
         good.sort()
         referenced = set(settlement.blobs)
@@ -120,8 +120,10 @@ def _successes(
             [settlement.durations[place] for _, place in good],
             [at for at, (_, place) in enumerate(good) if place in referenced] if referenced else (),
         )
-    if cancelled:
-        flush.outcome(lease.first, sorted(cancelled), State.cancelled, round_=lease.round, attempt=lease.attempt)
+    for state in (State.cancelled, State.expired):
+        if ended := sorted(offset for offset in stopped if states[offset] == state):
+            flush.outcome(lease.first, ended, state, round_=lease.round, attempt=lease.attempt)
+            flush.count_probe(lease.round, len(ended), failed=len(ended))
     return stale
 
 
@@ -163,7 +165,8 @@ def _trouble(
     policy = flush.batch.task_policy
     match trouble.kind:
         case "cancelled":
-            _end(flush, lease, trouble, states, State.cancelled)
+            overdue = flush.batch.stop == "expire"
+            _end(flush, lease, trouble, states, State.expired if overdue else State.cancelled)
         case "released" | "bisected":
             bisected = trouble.kind == "bisected"
             half = trouble.halves if bisected else 0

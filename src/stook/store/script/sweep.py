@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stook.core.phase import Stop
+from stook.core.phase import Phase, Stop
 from stook.core.states import State
 from stook.store.script.batch_row import lock_batches, save_batches
 from stook.store.script.close import close_if_done
@@ -123,15 +123,16 @@ def end_overdue(limit: int = 20) -> Script[int]:
     overdue: list[Row] = yield All("overdue_batches", (now, limit))
     abandoned: list[Row] = yield All("abandoned_batches", (now, limit))
     batches = yield from lock_batches(batch_id for (batch_id,) in (*overdue, *abandoned))
-    late = {batch_id for (batch_id,) in overdue}
     ended = []
     for batch in batches.values():
         if batch.ended_phase or batch.stop in (Stop.expire.value, Stop.hard.value):
             continue
-        if batch.id in late:
+        if batch.deadline_at is not None and batch.deadline_at <= now:
             batch.reason, stop = "its deadline has passed", Stop.expire
-        else:
+        elif batch.phase == Phase.open.value and batch.open_until is not None and batch.open_until <= now:
             batch.reason, stop = "its submission was never finished", Stop.soft
+        else:
+            continue  # it went on while its lock was waited for
         yield from stop_waiting(batch, now, stop)
         yield from close_if_done(batch, now)
         ended.append(batch)

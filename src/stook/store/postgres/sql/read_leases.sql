@@ -1,3 +1,7 @@
-select l.first, l.lo, l.hi, l.picks, l.token, l.worker, l.round, l.attempt, l.claimed_at, l.expires_at
+-- Lateral and `offset 0`: each span is an index range of its own, also where one batch fills the table.
+select l.*
 from unnest($1::bytea[], $2::integer[], $3::integer[]) as k (batch_id, low, high)
-join lease l on l.batch_id = k.batch_id and l.first between k.low and k.high;
+cross join lateral (
+    select first, lo, hi, picks, token, worker, round, attempt, claimed_at, expires_at
+    from lease where batch_id = k.batch_id and first between k.low and k.high offset 0
+) l;

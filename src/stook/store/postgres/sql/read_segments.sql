@@ -1,4 +1,7 @@
-select s.first, s.pos, s.stop, s.picks, s.status, s.priority, s.round, s.attempt, s.losses, s.due_at, s.ready_at,
-       s.expires_at
+-- Lateral and `offset 0`: each span is an index range of its own, also where one batch fills the table.
+select s.*
 from unnest($1::bytea[], $2::integer[], $3::integer[]) as k (batch_id, low, high)
-join segment s on s.batch_id = k.batch_id and s.first between k.low and k.high;
+cross join lateral (
+    select first, pos, stop, picks, status, priority, round, attempt, losses, due_at, ready_at, expires_at
+    from segment where batch_id = k.batch_id and first between k.low and k.high offset 0
+) s;

@@ -1,4 +1,5 @@
--- Its segments queue up behind the front, one after the other.
+-- Its segments queue up behind the front, one after the other. Locks: segments of the batch; all are held back, so no
+-- claim has them.
 update segment set held = 0, rank = $2::bigint + n.before, ready_at = case when status = 1 then null else $3::bigint end
 from (
     select id, sum(stop - pos) over (order by rank, id) - (stop - pos) as before from segment where batch_id = $1

@@ -1,7 +1,8 @@
-"""How executions ended: their last outcome, its result or its failure."""
+"""How executions ended: their last outcomes with the results, and the failures behind them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from stook.core.states import State
 from stook.store.statement import Each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from stook.store.statement import Row, Script
 
@@ -34,84 +35,50 @@ class ItemError(msgspec.Struct, gc=False):
 
 
 class Ending(msgspec.Struct, gc=False):
+    """One outcome, for those of its executions that were asked for and have not ended again since: offset
+    `offsets[n]` of the chunk is its item number `places[n]`, which `durations`, `results` and `blobs` go by."""
+
+    first: int
     settle: int
     state: State
     round: int
     attempt: int
     finished_at: int
-    duration: int | None
-    result: bytes | None = None
-    blob: bool = False
-    error: ItemError | None = None
+    offsets: list[int]
+    places: list[int]
+    durations: Sequence[int] | None
+    results: list[bytes] | None = None
+    blobs: frozenset[int] = frozenset()
 
 
-class _Outcome(msgspec.Struct, gc=False):
-    """Columns of `read_chunk_outcomes.sql`."""
-
-    settle: int
-    first: int
-    lo: int
-    hi: int
-    picks: bytes | None
-    state: int
-    round: int
-    attempt: int
-    finished_at: int
-    durations: bytes | None
-
-
-def read_endings(
-    batch_id: bytes, ended: Mapping[int, Sequence[int]], *, tracebacks: bool = False
-) -> Script[dict[int, Ending]]:
-    """By index, the last outcome of each of the `ended` offsets of chunks. Results are read of the outcomes that hold
-    one of them, and of no others."""
+def read_endings(batch_id: bytes, ended: Mapping[int, Sequence[int]]) -> Script[list[Ending]]:
+    """The last outcomes of the `ended` offsets of each chunk. Results are read only of outcomes that hold one."""
     spans = [(batch_id, first, offsets[0], offsets[-1] + 1) for first, offsets in ended.items() if offsets]
     if not spans:
-        return {}
+        return []
     rows: list[Row] = yield Each("read_chunk_outcomes", spans)
-    last: dict[int, tuple[_Outcome, int]] = {}
-    wanted = {first: frozenset(offsets) for first, offsets in ended.items()}
-    for one in sorted((_Outcome(*row) for row in rows), key=lambda outcome: outcome.settle):
-        some = wanted[one.first]
-        for place, offset in enumerate(as_range(one.lo, one.hi, one.picks)):
-            if offset in some:
-                last[one.first + offset] = one, place
-    used = {one.settle: one for one, _ in last.values()}
-    spent = {settle: unpack_durations(one.durations) for settle, one in used.items() if one.durations}
-    results = yield from _results(batch_id, [settle for settle, one in used.items() if one.state == State.succeeded])
-    errors = yield from read_errors(
-        batch_id,
-        [(index, one.round) for index, (one, _) in last.items() if one.state == State.failed],
-        tracebacks=tracebacks,
-    )
-    begun = yield from read_begun(
-        batch_id, [(index, one.round) for index, (one, _) in last.items() if one.state in STOPPED and not one.attempt]
-    )
-    endings = {}
-    for index, (one, place) in last.items():
-        durations, result = spent.get(one.settle), results.get(one.settle)
-        endings[index] = Ending(
-            one.settle + place,
-            State(one.state),
-            one.round,
-            begun.get((index, one.round), one.attempt),
-            one.finished_at,
-            None if durations is None else durations[place],
-            None if result is None else result[0][place],
-            result is not None and place in result[1],
-            errors.get((index, one.round)) if one.state == State.failed else None,
-        )
+    left = {first: set(offsets) for first, offsets in ended.items()}
+    endings = []
+    for row in sorted(rows, key=lambda row: row[0], reverse=True):
+        settle, first, lo, hi, picks, state, round_, attempt, finished_at, durations = row
+        wanted = left[first]
+        pairs = [(offset, place) for place, offset in enumerate(as_range(lo, hi, picks)) if offset in wanted]
+        if pairs:
+            offsets, places = map(list, zip(*pairs, strict=True))
+            wanted.difference_update(offsets)
+            spent = None if durations is None else unpack_durations(durations)
+            endings.append(Ending(first, settle, State(state), round_, attempt, finished_at, offsets, places, spent))
+    yield from _add_results(batch_id, [one for one in endings if one.state is State.succeeded])
     return endings
 
 
-def _results(batch_id: bytes, settles: Sequence[int]) -> Script[dict[int, tuple[list[bytes], frozenset[int]]]]:
-    """By settle number: results, and the places of those that are references."""
-    if not settles:
-        return {}
-    rows: list[Row] = yield Each("read_results", [(batch_id, settle) for settle in settles])
-    return {
-        settle: (split_array(results), frozenset(unpack(blobs) if blobs else ())) for settle, blobs, results in rows
-    }
+def _add_results(batch_id: bytes, endings: Sequence[Ending]) -> Script[None]:
+    if endings:
+        rows: list[Row] = yield Each("read_results", [(batch_id, one.settle) for one in endings])
+        of_settle = {one.settle: one for one in endings}
+        for settle, blobs, results in rows:
+            of_settle[settle].results = split_array(results)
+            of_settle[settle].blobs = frozenset(unpack(blobs) if blobs else ())
 
 
 def read_errors(

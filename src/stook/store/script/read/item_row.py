@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from stook.core.ids import execution_id
 from stook.core.states import TERMINAL, State
 from stook.store.script.read.content import heads_of, read_inputs
-from stook.store.script.read.ending import ItemError, read_endings
+from stook.store.script.read.ending import STOPPED, ItemError, read_begun, read_endings, read_errors
 from stook.store.script.read.whereabouts import find_whereabouts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from stook.store.script.read.content import Head
+    from stook.store.script.read.ending import Ending
     from stook.store.script.read.whereabouts import Whereabouts
     from stook.store.statement import Script
 
 __all__ = ["ItemRow", "read_items"]
+
+_STATES: Final = tuple(State)
+"""By number."""
 
 
 class ItemRow(msgspec.Struct, gc=False, kw_only=True):
@@ -67,34 +71,30 @@ def read_items(
     places = yield from find_whereabouts(
         batch_id, {first: _at(heads[first].states, offsets) for first, offsets in wanted.items()}
     )
-    states = {first: places[first].shown(heads[first].states) for first in wanted}
-    endings = yield from read_endings(
-        batch_id,
-        {first: [one for one in offsets if states[first][one] in TERMINAL] for first, offsets in wanted.items()},
-        tracebacks=tracebacks,
-    )
-    rows = []
+    rows = {}
+    ended: dict[int, list[int]] = {}
     for first, offsets in wanted.items():
-        head, shown = heads[first], states[first]
-        begun = _begun(places[first])
+        head, begun, ended[first] = heads[first], _begun(places[first]), []
+        states = places[first].shown(head.states)
         for offset, content in zip(offsets, inputs[first], strict=True):
-            row = ItemRow(
+            state = _STATES[states[offset]]
+            row = rows[first + offset] = ItemRow(
                 batch_id=batch_id,
                 index=first + offset,
                 key=None if head.keys is None else head.keys[offset],
-                state=State(shown[offset]),
+                state=state,
                 input=content,
                 input_blob=offset in head.blobs,
             )
-            ending = endings.get(first + offset)
-            if ending is not None:
-                row.result, row.result_blob, row.error = ending.result, ending.blob, ending.error
-                row.attempts, row.round, row.duration = ending.attempt, ending.round, ending.duration
-                row.finished_at, row.settle = ending.finished_at, ending.settle
+            if state in TERMINAL:
+                ended[first].append(offset)
             elif offset in begun:
                 row.round, row.attempts = begun[offset]
-            rows.append(row)
-    return rows
+    endings = yield from read_endings(batch_id, ended)
+    for ending in endings:
+        _end(rows, ending)
+    yield from _explain(batch_id, rows.values(), tracebacks=tracebacks)
+    return list(rows.values())
 
 
 def _at(states: bytes, offsets: Sequence[int]) -> bytes:
@@ -105,3 +105,29 @@ def _begun(places: Whereabouts) -> dict[int, tuple[int, int]]:
     """Offset → (round, attempts begun) of what has not ended."""
     waiting = {offset: (one.round, one.attempt - 1) for one in places.segments for offset in one.offsets}
     return waiting | {offset: (one.round, one.attempt) for one in places.leases for offset in one.offsets}
+
+
+def _end(rows: Mapping[int, ItemRow], ending: Ending) -> None:
+    round_, attempt, finished_at = ending.round, ending.attempt, ending.finished_at
+    durations, results, blobs = ending.durations, ending.results, ending.blobs
+    for offset, place in zip(ending.offsets, ending.places, strict=True):
+        row = rows[ending.first + offset]
+        row.settle = ending.settle + place
+        row.round, row.attempts, row.finished_at = round_, attempt, finished_at
+        if durations is not None:
+            row.duration = durations[place]
+        if results is not None:
+            row.result = results[place]
+            row.result_blob = place in blobs
+
+
+def _explain(batch_id: bytes, rows: Collection[ItemRow], *, tracebacks: bool) -> Script[None]:
+    """Why it failed; how often it was tried before it was stopped."""
+    failed = {(row.index, row.round): row for row in rows if row.state is State.failed}
+    errors = yield from read_errors(batch_id, failed, tracebacks=tracebacks)
+    for place, error in errors.items():
+        failed[place].error = error
+    stopped = {(row.index, row.round): row for row in rows if row.state in STOPPED and not row.attempts}
+    begun = yield from read_begun(batch_id, list(stopped))
+    for place, attempts in begun.items():
+        stopped[place].attempts = attempts

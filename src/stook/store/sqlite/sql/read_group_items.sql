@@ -1,5 +1,5 @@
 -- Executions from ?3 to ?4 - 1 whose last final failure is of the group.
-select f.idx from failure f
+select f.idx from failure f indexed by failure_group_items
 where f.batch_id = ?1 and f.fingerprint = ?2 and f.final = 1 and f.idx >= ?3 and f.idx < ?4 and not exists (
     select 1 from failure later
     where later.batch_id = f.batch_id and later.idx = f.idx and later.final = 1 and later.round > f.round

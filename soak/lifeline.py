@@ -1,0 +1,32 @@
+"""What every child of the soak does first: it ends with its parent, however that ends, and at SIGTERM gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+
+__all__ = ["hold", "told_to_end"]
+
+ORPHANED = 70
+"""Exit code of a child whose parent is gone."""
+
+
+def hold() -> None:
+    """Standard input is the parent's hand: when it lets go, this process ends at once."""
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, name="soak lifeline", daemon=True).start()
+
+
+def told_to_end() -> asyncio.Event:
+    """Set by SIGTERM. Call it on the loop."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    return told

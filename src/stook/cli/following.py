@@ -1,0 +1,48 @@
+"""Looking at a batch until there is nothing more to see."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from stook.cli.progress import Display
+    from stook.engine.service import Engine
+    from stook.store.script.read.batch_view import BatchView
+
+__all__ = ["announced_total", "follow"]
+
+_FIRST: Final = 0.01
+_LONGEST: Final = 0.2
+"""Seconds between two looks, which cost the same for every size of batch."""
+
+
+async def follow(
+    engine: Engine,
+    batch_id: bytes,
+    display: Display,
+    *,
+    done: Callable[[BatchView], bool],
+    wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> BatchView:
+    """Shows each look at the batch until `done` says so. Short ones are looked at more often."""
+    pause = _FIRST
+    while True:
+        view = await engine.show(batch_id)
+        display.update(view, max(view.counters.total, announced_total(view)))
+        if view.state.terminal or done(view):
+            return view
+        await wait(pause)
+        pause = min(_LONGEST, pause * 1.2)
+
+
+def announced_total(view: BatchView) -> int:
+    """What `stook run` said it would submit; 0 for a batch that came another way, or has all its items."""
+    if view.metadata is None or view.sealed_at is not None:
+        return 0
+    items = msgspec.json.decode(view.metadata).get("items")
+    return items if isinstance(items, int) else 0

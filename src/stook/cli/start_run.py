@@ -1,0 +1,149 @@
+"""From the words of `stook run` to a run, and from its end to an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stook.cli.checked_input import check_input
+from stook.cli.dispatch import say
+from stook.cli.exits import Exit, exit_of_batch
+from stook.cli.output import check_output
+from stook.cli.progress import choose_display
+from stook.cli.run_batch import Job, run_job
+from stook.cli.run_report import report_run
+from stook.cli.stopping import Stop
+from stook.cli.target import load_task
+from stook.config.settings import read_settings
+from stook.core.errors import ConfigError
+from stook.wiring.loop import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stook.cli.options import Where
+    from stook.cli.progress import Display
+    from stook.cli.run_batch import Outcome
+    from stook.cli.words import DuplicatesWord, InputFormatWord, OutputFormatWord
+
+__all__ = ["start_run"]
+
+
+def start_run(
+    target: str,
+    source: str,
+    *,
+    format_: InputFormatWord | None,
+    output: str | None,
+    output_format: OutputFormatWord | None,
+    concurrency: int,
+    processes: int | None,
+    key: str | None,
+    duplicates: DuplicatesWord,
+    name: str | None,
+    retry_failed: bool,
+    max_attempts: int | None,
+    timeout: float | None,
+    grace: float,
+    quiet: bool,
+    where: Where,
+    as_json: bool,
+) -> int:
+    _check(concurrency=concurrency, processes=processes, grace=grace, name=name)
+    if output is None and output_format is not None:
+        raise ConfigError("--output-format without --output", hint="name the file, or - for standard output")
+    if as_json and output == "-":
+        raise ConfigError("--json and --output - both want standard output", hint="write the results to a file")
+    with _terminated_like_interrupted(), _own_output(apart=as_json or output == "-"):
+        task = load_task(target)
+        changed = {
+            option: value
+            for option, value in (("max_attempts", max_attempts), ("timeout", timeout))
+            if value is not None
+        }
+        policy = msgspec.structs.replace(task.policy, **changed)
+        task.definition(processes=processes is not None)
+        settings = read_settings(url=where.store or task.app.store, project=where.project or task.app.project)
+        if output is not None:
+            check_output(output, output_format)
+        display = choose_display(quiet=quiet)
+        checked = check_input(
+            source,
+            format_=format_,
+            key=key,
+            duplicates=duplicates,
+            limit=settings.max_payload_bytes,
+            tell=display.say,
+        )
+        with contextlib.closing(checked), contextlib.closing(display):
+            job = Job(
+                task=task,
+                policy=policy,
+                overridden=bool(changed),
+                settings=settings,
+                input=checked,
+                identity=checked.identity(),
+                name=name,
+                retry_failed=retry_failed,
+                concurrency=concurrency,
+                processes=processes,
+                grace=grace,
+                output=output,
+                output_format=output_format,
+            )
+            begun = time.monotonic()
+            outcome = run(_run(job, display))
+            took = time.monotonic() - begun
+    report_run(job, outcome, took, as_json=as_json)
+    return Exit.INTERRUPTED if outcome.stopped else exit_of_batch(outcome.view.state)
+
+
+async def _run(job: Job, display: Display) -> Outcome:
+    stop = Stop(lambda: display.say(_stopping(job.grace)), display.close)
+    return await run_job(job, display, stop)
+
+
+def _stopping(grace: float) -> str:
+    return f"stopping: what runs may end, for {grace:g} s; once more ends at once"
+
+
+def _check(*, concurrency: int, processes: int | None, grace: float, name: str | None) -> None:
+    for option, value in (("--concurrency", concurrency), ("--processes", processes)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{option} {value} is less than 1")
+    if not 0 <= grace < 10**6:  # noqa: PLR2004 - eleven days
+        raise ConfigError(f"--grace {grace} is not a number of seconds ≥ 0")
+    if name is not None and not name.strip():
+        raise ConfigError("--name is empty", hint="leave it out, or give the batch a name")
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Also while the input is still being read: temporary files go away in order."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _own_output(*, apart: bool) -> Iterator[None]:
+    """What handlers print goes to standard error where standard output is for results alone."""
+    if not apart:
+        yield
+        return
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+_ = say
