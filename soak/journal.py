@@ -1,8 +1,8 @@
 """What processes write down while they live: one line, one write, so that a kill loses nothing that was written.
 
-    starts-SERIAL-PID   execution, attempt, microseconds      by handlers, first thing
-    claims-SERIAL       what a worker was given, and which successes the store took from it
-    acked-LANE          batches and singles whose submission was acknowledged
+starts-SERIAL-PID   execution, attempt, microseconds      by handlers, first thing
+claims-SERIAL       what a worker was given, and which successes the store took from it
+acked-LANE          batches and singles whose submission was acknowledged
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
@@ -18,7 +19,7 @@ import msgspec
 from stook.core.ids import batch_of, index_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["Acked", "BatchJournal", "Journal", "Taken", "now", "offsets_text", "read_acked", "read_journals"]
@@ -88,9 +89,7 @@ def read_journals(folder: Path) -> tuple[dict[bytes, BatchJournal], list[str]]:
             if words[0] == "C":
                 _, token, batch, first, attempt, round_, at, offsets = words
                 journal = batches.setdefault(bytes.fromhex(batch), BatchJournal())
-                taken = Taken(
-                    serial, int(token), int(first), _offsets(offsets), int(attempt), int(round_), int(at)
-                )
+                taken = Taken(serial, int(token), int(first), _offsets(offsets), int(attempt), int(round_), int(at))
                 by_token[token] = journal, taken
                 journal.taken.append(taken)
             else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import threading
 
 __all__ = ["hold", "told_to_end"]
@@ -18,7 +17,7 @@ def hold() -> None:
     """Standard input is the parent's hand: when it lets go, this process ends at once."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(4096):
+        while os.read(0, 4096):
             pass
         os._exit(ORPHANED)
 

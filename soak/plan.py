@@ -1,4 +1,4 @@
-"""What is submitted, item by item, drawn from a seed: producers submit it, the verifier knows what must become of it."""
+"""What is submitted, drawn from a seed: producers submit it, the verifier knows what must become of each item."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import msgspec
 
 from stook.core.states import State
 
-__all__ = ["MAX_ATTEMPTS", "Expected", "Item", "Plan", "expected_of", "plan_of", "single_of"]
+__all__ = ["GROUPED", "MAX_ATTEMPTS", "Expected", "Item", "Plan", "expected_of", "plan_of", "single_of"]
 
 MAX_ATTEMPTS: Final = 3
-TASKS: Final = ("soak.async", "soak.thread", "soak.group", "soak.process")
+GROUPED: Final = "soak.group"
+TASKS: Final = ("soak.async", "soak.thread", GROUPED, "soak.process")
 _MIXED: Final = (("ok", 84), ("flaky", 6), ("bad", 3), ("hopeless", 2), ("coin", 4), ("slow", 1))
 _SHAPES: Final = (("mixed", 55), ("ok", 35), ("bad", 4), ("long", 6))
 
@@ -30,7 +31,7 @@ class Item(msgspec.Struct):
     pad: str = ""
 
 
-class Plan(NamedTuple):
+class Plan(msgspec.Struct, frozen=True):
     """A batch to submit. Nobody interferes with a `calm` one: it must end exactly as its items say."""
 
     seed: int
@@ -75,10 +76,11 @@ def plan_of(seed: int, number: int, tasks: tuple[str, ...] = TASKS) -> Plan:
         count = dice.choice((dice.randint(1, 60), dice.randint(1, 400), dice.randint(200, 3000)))
     calm = dice.random() < 0.4
     wild = dice.random() if not calm else 1.0
+    task = dice.choice(tasks)
     return Plan(
         seed=seed,
         number=number,
-        task=dice.choice(tasks),
+        task=task,
         count=count,
         shape=shape,
         calm=calm,
@@ -86,7 +88,8 @@ def plan_of(seed: int, number: int, tasks: tuple[str, ...] = TASKS) -> Plan:
         delay=dice.choice((None, None, None, 0.3, 1.0)),
         expires_in=dice.uniform(0.5, 3.0) if wild < 0.1 else None,
         deadline=dice.uniform(0.5, 5.0) if wild > 0.9 and not calm else None,
-        max_concurrency=dice.choice((None, None, None, 2, 10)),
+        # A group that may not fill waits out its timeout each time.
+        max_concurrency=dice.choice((None, None, None, 3, 10)) if task != GROUPED else None,
         pad=dice.choice((0, 0, 0, 40, 400)),
     )
 

@@ -24,7 +24,7 @@ class Check(msgspec.Struct):
 
 
 class Ledger:
-    """Checks by name, in the order they were first looked at. A check that looked at nothing is there too: it says so."""
+    """Checks by name, in the order they were first looked at."""
 
     def __init__(self) -> None:
         self.checks: dict[str, Check] = {}

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from soak.journal import Journal, now
-from soak.plan import MAX_ATTEMPTS, Item
+from soak.plan import GROUPED, MAX_ATTEMPTS, Item
 from stook.core.policy import BatchConfig, RetryPolicy
 from stook.wiring.app import App
-from stook.worker.event import Event
+from stook.worker.event import Event  # noqa: TC001 - handlers are read by their annotations
 from stook.worker.verdicts import Fail, NonRetryable, Ok
 
 __all__ = ["FOLDER", "LOAD", "POISON", "SERIAL", "app"]
@@ -101,7 +101,7 @@ def in_process(event: Event[Item]) -> dict[str, int]:
     return _run(event)
 
 
-@app.task("soak.group", batch=BatchConfig(size=20, timeout=0.2, on_error="bisect"), **_options)
+@app.task(GROUPED, batch=BatchConfig(size=20, timeout=0.2, on_error="bisect"), **_options)
 async def in_group(events: list[Event[Item]]) -> list[Ok | Fail]:
     for event in events:
         _began(event)
@@ -135,5 +135,5 @@ def poison_in_process(event: Event[Item]) -> dict[str, int]:
     return _run(event)
 
 
-LOAD: Final = ("soak.async", "soak.thread", "soak.group", "soak.process")
+LOAD: Final = ("soak.async", "soak.thread", GROUPED, "soak.process")
 POISON: Final = ("soak.poison.async", "soak.poison.thread", "soak.poison.process")

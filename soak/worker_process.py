@@ -38,7 +38,13 @@ class WrittenDown:
         lease = round(claim.lease * 1_000_000)
         for one in claimed.slices:
             self._journal.line(
-                "C", one.token, one.batch_id.hex(), one.first, one.attempt, one.round, one.lease_until - lease,
+                "C",
+                one.token,
+                one.batch_id.hex(),
+                one.first,
+                one.attempt,
+                one.round,
+                one.lease_until - lease,
                 offsets_text(one.offsets),
             )
         return claimed

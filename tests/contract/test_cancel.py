@@ -232,7 +232,7 @@ async def test_items_cancelled_together_are_one_outcome_per_chunk(store):
 
 @pytest.mark.parametrize("hard", [False, True])
 async def test_cancel_against_completion_has_one_winner_per_item(store, hard):
-    for _ in range(15):
+    for _ in range(6):
         batch_id = await submit_items(store, 60, per=20)
         slices = await claim_all(store, 5)
         answers = await asyncio.gather(

@@ -8,10 +8,12 @@ from stook.core.errors import NotFound, OptionError
 from stook.core.ids import execution_id, parse_id
 from stook.core.retry_scope import RetryScope
 from stook.core.states import State
+from stook.store.script.read.batch_list import list_batches
 from stook.store.script.read.execution_view import show_execution, show_item, show_key
 from stook.store.script.read.executions import executions, failures
 from stook.store.script.read.failures import failure_groups
-from stook.store.script.read.results import results
+from stook.store.script.read.follow import follow
+from stook.store.script.read.results import follow_items, results
 from stook.store.script.read.state_map import state_map
 from stook.store.script.retry import retry
 from stook.store.script.sweep import expire_leases
@@ -104,7 +106,7 @@ async def test_groups_say_how_often_and_when(store):
 
 async def test_options_that_make_no_sense_are_refused(store):
     batch = await submit_items(store, 1)
-    for options in ({"limit": 0}, {"states": {State.cancelling}}, {"indexes": range(0, 9, 2)}):
+    for options in ({"states": {State.cancelling}}, {"indexes": range(0, 9, 2)}):
         with pytest.raises(OptionError):
             await store.read(executions, batch, **options)
 
@@ -208,3 +210,12 @@ async def test_what_is_not_there(store):
         await store.read(show_key, batch, "nobody")
     with pytest.raises(NotFound):
         await store.read(show_execution, b"\1" * 16)
+
+
+async def test_a_page_of_nothing_is_refused(store):
+    batch = await submit_items(store, 3)
+    for verb, name in ((executions, "limit"), (follow, "limit"), (follow_items, "limit"), (results, "chunks")):
+        with pytest.raises(OptionError, match=name):
+            await store.read(verb, batch, **{name: 0})
+    with pytest.raises(OptionError, match="limit"):
+        await store.read(list_batches, "default", limit=0)

@@ -40,7 +40,8 @@ READS = {
     "ready_tasks": ("p",),
     "recent_batch_names": ("p", 200),
 }
-TABLES = r"\b(batch|chunk|failure|failure_group|item_key|lease|outcome|segment|state)\b"
+DERIVED = {"ahead", "earlier", "front", "higher", "known"}
+"""Subqueries may be gone through from end to end: they hold what an index gave."""
 BY = {
     "list_batches": "batch_shown",
     "read_ahead": "segment_ready",
@@ -69,6 +70,6 @@ async def plan_of(store, name):
 @pytest.mark.parametrize("name", READS)
 async def test_it_goes_by_an_index(store, name):
     plan = await plan_of(store, name)
-    scan = r"\bSCAN " if store.kind == "sqlite" else r"Seq Scan on (public\.)?"
-    assert not [line for line in plan if re.search(scan + TABLES, line)], plan
+    scanned = {found[1] for line in plan if (found := re.search(r"(?:\bSCAN|Seq Scan on) (\w+)", line))}
+    assert scanned <= DERIVED, plan
     assert any(BY.get(name, "") in line for line in plan), plan

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from stook.core.errors import NotFound
@@ -10,7 +12,7 @@ from stook.store.script.delete import delete
 from stook.store.script.pause import pause
 from stook.store.script.read.batch_view import show_batch
 from stook.store.script.read.results import results
-from stook.store.script.recount import reconcile, recount
+from stook.store.script.recount import Recount, reconcile, recount
 from stook.store.script.segment_row import NewSegment
 from stook.store.script.stop import cancel
 from stook.store.statement import Many, Run
@@ -195,3 +197,29 @@ async def test_a_deleted_batch_is_not_counted(store):
     for run in (store.read(recount, batch), store.write(reconcile, batch)):
         with pytest.raises(NotFound):
             await run
+
+
+async def test_nothing_is_ever_found_while_a_batch_runs(store):
+    store.audited = False
+    batch = await submit_items(store, 3000, per=50)
+
+    async def running():
+        return not (await store.read(show_batch, batch)).state.terminal
+
+    async def work(number):
+        while await running():  # a claim may find nothing: it passes over what a reconcile has locked
+            slices = (await take(store, 60, slices=4, idle=False, worker=f"w{number}")).slices
+            await send(store, *(succeed(one, one.offsets[:20]) for one in slices))
+            await send(store, *(succeed(one, one.offsets[20:]) for one in slices if len(one.offsets) > 20))
+
+    async def look(verb):
+        while await running():
+            found = await verb()
+            assert not (found.differences if isinstance(found, Recount) else found)
+
+    await asyncio.gather(
+        *map(work, range(4)),
+        look(lambda: store.read(recount, batch)),
+        look(lambda: store.write(reconcile, batch)),
+    )
+    assert (await store.read(recount, batch)).differences == []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stook.engine.service import Engine
     from stook.store.script.read.batch_view import BatchView
 
-__all__ = ["announced_total", "follow"]
+__all__ = ["Changes", "announced_total", "follow"]
 
 _FIRST: Final = 0.01
 _LONGEST: Final = 0.2
@@ -46,3 +46,22 @@ def announced_total(view: BatchView) -> int:
         return 0
     items = msgspec.json.decode(view.metadata).get("items")
     return items if isinstance(items, int) else 0
+
+
+class Changes:
+    """A display for programs: each look that differs from the one before."""
+
+    def __init__(self, changed: Callable[[BatchView], None]) -> None:
+        self._changed = changed
+        self._last: BatchView | None = None
+
+    def say(self, text: str) -> None:
+        pass
+
+    def update(self, view: BatchView, total: int) -> None:  # noqa: ARG002 - as `Display` has it
+        if view != self._last:
+            self._last = view
+            self._changed(view)
+
+    def close(self) -> None:
+        pass

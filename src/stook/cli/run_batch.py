@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stook.cli.act import BY_HAND
 from stook.cli.figures import count, plural
 from stook.cli.following import follow
 from stook.cli.output import write_results
+from stook.cli.streams import prints_aside
 from stook.core.errors import Conflict, InputError
 from stook.core.retry_scope import RetryScope
 from stook.core.states import BatchState
@@ -41,12 +43,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Outcome", "run_job"]
 
+MANY: Final = 50_000
+"""Rows that take long enough to write to say so."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What was asked for, checked as far as that is possible without the store."""
 
-    task: Task[Any, Any]
+    task: Task[..., Any, Any]
     policy: TaskPolicy
     overridden: bool
     """`policy` is not the task's own."""
@@ -60,6 +65,8 @@ class Job:
     grace: float
     output: str | None
     output_format: OutputFormat | None
+    prints_apart: bool
+    """Standard output is for results alone."""
 
     @property
     def options(self) -> Options:
@@ -82,11 +89,14 @@ class Outcome:
     written: int | None
     """Rows in the output; None: none was asked for, or it is not the time yet."""
     stopped: bool
+    seconds: float
+    """Until the batch had ended, or was left."""
 
 
 async def run_job(job: Job, display: Display, stop: Stop) -> Outcome:
     """Returns when the batch has ended, is paused by its policy, or `stop` was asked for. Raises what the store or the
     input refuses; what had settled by then is kept."""
+    begun = time.monotonic()
     async with open_session(job.settings) as session:
         engine = session.engine
         created = await engine.open_batch(job.task.name, job.policy, job.options)
@@ -97,14 +107,17 @@ async def run_job(job: Job, display: Display, stop: Stop) -> Outcome:
             display.say(f"{plural(queued, 'failed execution')} queued again")
         view = await engine.show(created.id)
         if not view.state.terminal and view.state is not BatchState.paused:
-            with stop.listening():
+            with stop.listening(), prints_aside(wanted=job.prints_apart):
                 view = await _work(session, job, created, display, stop)
         display.close()
+        took = time.monotonic() - begun
         written = None
         if view.state.terminal and job.output is not None:
+            if view.counters.total >= MANY:
+                display.say(f"writing {plural(view.counters.total, 'row')} to {job.output}")
             written = await write_results(engine.results(created.id), job.output, job.output_format)
         groups = await engine.failure_groups(created.id)
-        return Outcome(view, before, groups, written, stop.asked and not view.state.terminal)
+        return Outcome(view, before, groups, written, stop.asked and not view.state.terminal, took)
 
 
 def _announce(job: Job, display: Display, before: BatchView | None, view: BatchView) -> None:
@@ -116,7 +129,8 @@ def _announce(job: Job, display: Display, before: BatchView | None, view: BatchV
     if job.overridden:
         display.say("the batch keeps the options it was made with: --max-attempts and --timeout are for new ones")
     if before.state.terminal:
-        display.say(f"{named} has ended before ({before.state.value}): nothing that ended runs again")
+        after = "" if job.retry_failed else ": nothing that has ended runs again"
+        display.say(f"{named} ended before, {before.state.value}{after}")
     else:
         display.say(f"{named} goes on: {count(before.counters.terminal)} of {count(job.input.items)} are done")
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from stook.cli.checked_input import check_input
-from stook.cli.dispatch import say
 from stook.cli.exits import Exit, exit_of_batch
 from stook.cli.output import check_output
 from stook.cli.progress import choose_display
 from stook.cli.run_batch import Job, run_job
 from stook.cli.run_report import report_run
 from stook.cli.stopping import Stop
+from stook.cli.streams import prints_aside
 from stook.cli.target import load_task
 from stook.config.settings import read_settings
 from stook.core.errors import ConfigError
@@ -59,8 +57,10 @@ def start_run(
         raise ConfigError("--output-format without --output", hint="name the file, or - for standard output")
     if as_json and output == "-":
         raise ConfigError("--json and --output - both want standard output", hint="write the results to a file")
-    with _terminated_like_interrupted(), _own_output(apart=as_json or output == "-"):
-        task = load_task(target)
+    prints_apart = as_json or output == "-"
+    with _terminated_like_interrupted():
+        with prints_aside(wanted=prints_apart):
+            task = load_task(target)
         changed = {
             option: value
             for option, value in (("max_attempts", max_attempts), ("timeout", timeout))
@@ -95,11 +95,10 @@ def start_run(
                 grace=grace,
                 output=output,
                 output_format=output_format,
+                prints_apart=prints_apart,
             )
-            begun = time.monotonic()
             outcome = run(_run(job, display))
-            took = time.monotonic() - begun
-    report_run(job, outcome, took, as_json=as_json)
+    report_run(job, outcome, as_json=as_json)
     return Exit.INTERRUPTED if outcome.stopped else exit_of_batch(outcome.view.state)
 
 
@@ -135,15 +134,3 @@ def _terminated_like_interrupted() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, before)
 
-
-@contextlib.contextmanager
-def _own_output(*, apart: bool) -> Iterator[None]:
-    """What handlers print goes to standard error where standard output is for results alone."""
-    if not apart:
-        yield
-        return
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
-
-
-_ = say

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_task", "load_tasks"]
 
-AnyTask = Task[Any, Any]
+AnyTask = Task[..., Any, Any]
 
 
 def load_task(target: str) -> AnyTask:

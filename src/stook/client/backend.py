@@ -30,9 +30,7 @@ class Backend(Protocol):
 
     def settled(self, batch_id: bytes, after: int = 0, *, live: bool = True) -> AsyncIterator[list[ItemRow]]: ...
 
-    async def item(
-        self, batch_id: bytes, *, index: int | None = None, key: str | None = None
-    ) -> ExecutionView: ...
+    async def item(self, batch_id: bytes, *, index: int | None = None, key: str | None = None) -> ExecutionView: ...
 
     async def executions(
         self,

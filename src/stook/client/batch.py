@@ -33,9 +33,7 @@ class Caller(Protocol):
 class Batch(Generic[T]):
     """What `task.map` returns."""
 
-    def __init__(
-        self, backend: Backend, batch_id: bytes, caller: Caller, read: Callable[[bytes], T] = decode
-    ) -> None:
+    def __init__(self, backend: Backend, batch_id: bytes, caller: Caller, read: Callable[[bytes], T] = decode) -> None:
         self._async = AsyncBatch(backend, batch_id, read)
         self._caller = caller
 

@@ -69,8 +69,8 @@ class Result(Generic[T]):
 
     @property
     def value(self) -> T:
-        """What the handler returned, as its annotation says. Raises what happened instead: `ExecutionFailed`, `ExecutionCancelled`,
-        `ExecutionExpired`; an unfinished one has no value, which is `ExecutionFailed` too."""
+        """What the handler returned, as its annotation says. Raises what happened instead: `ExecutionFailed`,
+        `ExecutionCancelled`, `ExecutionExpired`; an unfinished one has no value, which is `ExecutionFailed` too."""
         match self._row.state:
             case State.succeeded:
                 return self._read(b"null" if self._row.result is None else self._row.result)

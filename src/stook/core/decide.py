@@ -10,7 +10,17 @@ if TYPE_CHECKING:
 
     from stook.core.policy import RetryPolicy
 
-__all__ = ["Decision", "Fails", "Quarantine", "Requeue", "RetryAt", "after_failure", "after_loss", "backoff", "may_retry"]
+__all__ = [
+    "Decision",
+    "Fails",
+    "Quarantine",
+    "Requeue",
+    "RetryAt",
+    "after_failure",
+    "after_loss",
+    "backoff",
+    "may_retry",
+]
 
 SECOND: Final = 1_000_000
 

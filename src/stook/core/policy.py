@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from stook.core.errors import ConfigError
 
 __all__ = ["BatchConfig", "FailurePolicy", "RetryPolicy", "TaskPolicy"]
+
+MAX_NAME: Final = 128
 
 
 def _seconds(name: str, value: float | None, *, least: float = 0.0) -> None:
@@ -113,5 +115,5 @@ class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True):
             _seconds("timeout", self.timeout)
             if self.timeout == 0:
                 raise ConfigError("timeout=0 would never let an attempt run", hint="leave it out for no timeout")
-        if not 1 <= len(self.queue) <= 128:
-            raise ConfigError(f"queue {self.queue!r} has {len(self.queue)} characters, 1 to 128 are allowed")
+        if not 1 <= len(self.queue) <= MAX_NAME:
+            raise ConfigError(f"queue {self.queue!r} has {len(self.queue)} characters, 1 to {MAX_NAME} are allowed")

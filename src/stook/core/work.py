@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from stook.core.policy import TaskPolicy
+from stook.core.policy import TaskPolicy
 
 __all__ = ["Claim", "Claimed", "Renewed", "Settled", "Slice"]
 

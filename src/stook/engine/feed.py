@@ -54,14 +54,21 @@ class Feeds:
         caller's pace is the pace: nothing is read ahead of it."""
         topic = (f"batch:{batch_id.hex()}",)
         while True:
-            found = await self._store.read(follow, batch_id, after, limit)
-            after = found.after
-            for block in found.blocks:
-                yield block
-            if found.done:
-                return
-            if not found.blocks:
-                await self._store.wait(topic, LOOK)
+            # Listening begins before the look: what settles right after it has rung for somebody.
+            heard = asyncio.ensure_future(self._store.wait(topic, LOOK))
+            try:
+                await asyncio.sleep(0)
+                found = await self._store.read(follow, batch_id, after, limit)
+                after = found.after
+                for block in found.blocks:
+                    yield block
+                if found.done:
+                    return
+                if not found.blocks:
+                    await heard
+            finally:
+                heard.cancel()
+                await asyncio.gather(heard, return_exceptions=True)
 
     async def item(self, batch_id: bytes, index: int) -> OutcomeBlock:
         """The block with the item's outcome, as soon as there is one."""

@@ -155,9 +155,7 @@ class Intake:
         at = None if by_key else self._at
         self._at += count
         self._sending = asyncio.create_task(
-            self._store.write(
-                append, self._batch_id, made, at=at, run_at=self._run_at, expires_at=self._expires_at
-            )
+            self._store.write(append, self._batch_id, made, at=at, run_at=self._run_at, expires_at=self._expires_at)
         )
 
     async def _sent_before(self) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from stook.core.errors import StoreError
 from stook.engine import process
-from stook.store.script.clock import read_clock
 from stook.store.script.delete import purge
-from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, next_due, promote_due
+from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
+from stook.store.script.upkeep import look_ahead
 from stook.store.script.worker_row import list_workers
 
 if TYPE_CHECKING:
@@ -73,16 +73,17 @@ class Maintenance:
         looked = loop.time()
         while True:
             try:
-                await sweep_once(self._store)
-                await self.purge()
                 if loop.time() - looked > NEIGHBOURS:
                     looked = loop.time()
                     await self.bury_neighbours()
-                due = await self._store.read(next_due)
-                now = await self._store.read(read_clock)
+                found = await self._store.read(look_ahead)
+                if found.due_in is not None and found.due_in <= 0:
+                    await sweep_once(self._store)
+                if found.purge:
+                    await self.purge()
             except StoreError as error:
                 log.warning("maintenance failed, trying again: %s", error)
                 await asyncio.sleep(LONGEST)
                 continue
-            pause = LONGEST if due is None else min(LONGEST, max(0.0, (due - now) / 1_000_000))
+            pause = LONGEST if found.due_in is None else min(LONGEST, max(0.0, found.due_in / 1_000_000))
             await self._store.wait(("timer", "purge"), pause)

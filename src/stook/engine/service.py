@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,8 +25,7 @@ from stook.store.script.stop import cancel, give_up
 from stook.store.script.submit import Created, NewBatch, create_batch, seal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Sequence
-    from typing import Any
+    from collections.abc import AsyncIterable
 
     from stook.core.policy import TaskPolicy
     from stook.core.retry_scope import RetryScope

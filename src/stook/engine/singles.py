@@ -84,9 +84,7 @@ class Singles:
                 priority=single.priority,
                 metadata=single.metadata,
             )
-            created = await self._store.write(
-                submit, new, chunks, run_at=single.run_at, expires_at=single.expires_at
-            )
+            created = await self._store.write(submit, new, chunks, run_at=single.run_at, expires_at=single.expires_at)
         except Exception as error:  # noqa: BLE001 - each caller gets it
             for one in group:
                 if not one.receipt.done():

@@ -44,5 +44,7 @@ class BlobFolder:
         except OSError as error:
             beside.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StoreFull(f"no room left on the disk of {self._path}", hint="free some space, then retry") from None
+                raise StoreFull(
+                    f"no room left on the disk of {self._path}", hint="free some space, then retry"
+                ) from None
             raise StoreReadOnly(f"cannot write {self._path}: {error.strerror}", hint="choose another store") from None

@@ -1,4 +1,5 @@
-"""What a verb may ask of a database. A verb is a generator of these: it yields one, is sent the answer, returns a value.
+"""What a verb may ask of a database. A verb is a generator of these: it yields one, is sent the answer, and returns a
+value.
 
 Statements are named; their SQL stands in `<driver>/sql/<name>.sql`, the same names for both databases. A set of
 parameter rows is one statement: SQLite runs it row by row inside C, PostgreSQL gets one array per column.

@@ -60,7 +60,7 @@ class Harness:
         self._stack.close()
         self._session = self._portal = None
 
-    def run_until_idle(self, *tasks: Task[Any, Any], concurrency: int = 10) -> int:
+    def run_until_idle(self, *tasks: Task[..., Any, Any], concurrency: int = 10) -> int:
         """Runs what is due now, and all that becomes due through it without the clock moving: `tasks`, or all of the
         app's. Returns how many sweeps it took to find nothing more."""
         session, portal = self._open()
@@ -79,7 +79,7 @@ class Harness:
 
         return portal.call(run())
 
-    def crash_worker(self, *tasks: Task[Any, Any], items: int = 1, lease: float = 60.0) -> list[str]:
+    def crash_worker(self, *tasks: Task[..., Any, Any], items: int = 1, lease: float = 60.0) -> list[str]:
         """A worker takes up to `items` executions and is gone, as if killed; returns their ids. They come back once the
         clock has moved past the lease."""
         session, portal = self._open()

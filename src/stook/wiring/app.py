@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, overload
 
 from stook.config.settings import read_settings
 from stook.core.errors import ConfigError, NotFound
@@ -36,7 +36,6 @@ class Register(Protocol):
     def __call__(self, handler: Callable[P, T], /) -> Task[P, T, T]: ...
 
 
-
 class App:
     """Tasks are registered on it, batches submitted through it. The store is `store`, else `STOOK_URL`, else
     `stook.db` in the current folder; it is opened at the first use and closed with `close()` or at exit.
@@ -56,7 +55,7 @@ class App:
             raise ConfigError("an app needs a name")
         self.name = name
         self.tasks: dict[str, Task[..., Any, Any]] = {}
-        self._store, self._project = store, project
+        self.store, self.project = store, project
         self._lock = threading.RLock()
         self._portal: Portal | None = None
         self._session: Session | None = None
@@ -119,7 +118,9 @@ class App:
         )
 
         def register(handler: Callable[..., Any]) -> Task[..., Any, Any]:
-            task: Task[..., Any, Any] = Task(self, handler, None if callable(name) else name, policy, payload=payload, returns=returns)
+            task: Task[..., Any, Any] = Task(
+                self, handler, None if callable(name) else name, policy, payload=payload, returns=returns
+            )
             if task.name in self.tasks:
                 raise ConfigError(f"task {task.name!r} is defined twice", hint="give one of them another name")
             self.tasks[task.name] = task
@@ -183,7 +184,7 @@ class App:
             self._stack.close()
             self._session = self._portal = None
 
-    def __enter__(self) -> App:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -201,7 +202,7 @@ class App:
                 from stook.wiring.session import open_session  # noqa: PLC0415
 
                 portal = Portal()
-                context = open_session(read_settings(url=self._store, project=self._project))
+                context = open_session(read_settings(url=self.store, project=self.project))
                 try:
                     self._session = portal.call(context.__aenter__())
                 except BaseException:

@@ -90,6 +90,10 @@ class Session:
             if self._maintained == 0:
                 await self._maintenance.stop()
 
+    async def purge(self) -> None:
+        """Removes now what deleted batches left, which maintenance would do by and by."""
+        await self._maintenance.purge()
+
     async def close(self) -> None:
         await self.engine.feeds.close()
         await self.store.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
 
 from stook.core.errors import PayloadTooLarge
 from stook.core.payload import decode, encode
-from stook.engine.service import Options
-from stook.wiring.items import Field, async_item_blocks, is_small, item_blocks
+from stook.wiring.items import async_item_blocks, is_small, item_blocks
+from stook.wiring.options import options_of
 from stook.wiring.submission import Submission
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from stook.client.batch import AsyncBatch, Batch
     from stook.client.execution import AsyncExecution, Execution
     from stook.core.policy import TaskPolicy
-    from stook.engine.service import Block
+    from stook.engine.service import Block, Options
     from stook.wiring.app import App
+    from stook.wiring.options import MapOptions, SubmitOptions
     from stook.wiring.portal import Portal
     from stook.wiring.session import Session
     from stook.worker.definition import TaskDefinition
@@ -65,118 +66,67 @@ class Task(Generic[P, R, T]):
         types = {name: kind for name, kind in self._types.items() if kind is not None}
         return define(self.handler, name=self.name, policy=self.policy, processes=processes, **types)
 
-    def map(
-        self,
-        items: Iterable[Any] | AsyncIterable[Any],
-        *,
-        key: Field = None,
-        dedupe_key: Field = None,
-        name: str | None = None,
-        idempotency_key: str | None = None,
-        priority: int = 0,
-        max_concurrency: int | None = None,
-        run_at: int | None = None,
-        delay: float | None = None,
-        expires_in: float | None = None,
-        deadline: float | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> Batch[T]:
-        """One batch, one execution per item, of any number; durable when it returns.
-
-        `key` names the caller's own id of each item (a field, or a function of the item), unique within the batch.
-        `dedupe_key` likewise: an item whose key an unfinished execution of this task holds is left out.
-        `idempotency_key`: the same key again is the same batch, continued where its submission stopped. `run_at`
-        is in microseconds since the epoch; `delay`, `expires_in` (not started by then: expired) and `deadline`
-        (of the whole batch) in seconds. A bad item raises with its index; nothing of the batch has started then or will.
-        """
+    def map(self, items: Iterable[Any] | AsyncIterable[Any], **options: Unpack[MapOptions]) -> Batch[T]:
+        """One batch, one execution per item, of any number; durable when it returns. `MapOptions` says what can be
+        told. A bad item raises with its index: of a list of up to 50,000 items nothing has been written then, of longer
+        or endless ones what was submitted before is cancelled."""
         from stook.client.batch import Batch  # noqa: PLC0415 - loaded with the store
 
-        options = self._options(
-            name, idempotency_key, priority, max_concurrency, run_at, delay, expires_in, deadline, metadata
-        )
         session, portal = self._session()
-        most = session.engine.blobs.most
-        submission = Submission(session.engine, self.name, self.policy, options)
+        submission = Submission(session.engine, self.name, self.policy, options_of(**options))
         if isinstance(items, AsyncIterable):
-            batch_id = portal.call(
-                submission.run_async(async_item_blocks(items, key=key, dedupe_key=dedupe_key, most=most))
-            )
+            batch_id = portal.call(submission.run_async(self._async_blocks(items, options)))
         else:
-            found = item_blocks(items, key=key, dedupe_key=dedupe_key, most=most)
-            batch_id = submission.run(list(found) if is_small(items) else found, portal.call)
+            batch_id = submission.run(self._blocks(items, options), portal.call)
         return Batch(session.engine, batch_id, portal, self._reader())
 
-    async def amap(
-        self,
-        items: Iterable[Any] | AsyncIterable[Any],
-        *,
-        key: Field = None,
-        dedupe_key: Field = None,
-        name: str | None = None,
-        idempotency_key: str | None = None,
-        priority: int = 0,
-        max_concurrency: int | None = None,
-        run_at: int | None = None,
-        delay: float | None = None,
-        expires_in: float | None = None,
-        deadline: float | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> AsyncBatch[T]:
+    async def amap(self, items: Iterable[Any] | AsyncIterable[Any], **options: Unpack[MapOptions]) -> AsyncBatch[T]:
         """`map`, for coroutines."""
         from stook.client.batch import AsyncBatch  # noqa: PLC0415 - loaded with the store
         from stook.wiring.remote_loop import PortalBackend  # noqa: PLC0415
 
-        options = self._options(
-            name, idempotency_key, priority, max_concurrency, run_at, delay, expires_in, deadline, metadata
-        )
         session, portal = self._session()
-        most = session.engine.blobs.most
-        submission = Submission(session.engine, self.name, self.policy, options)
-        found: AsyncIterator[Block]
+        submission = Submission(session.engine, self.name, self.policy, options_of(**options))
         if isinstance(items, AsyncIterable):
-            found = async_item_blocks(items, key=key, dedupe_key=dedupe_key, most=most)
+            found = self._async_blocks(items, options)
         else:
-            made = item_blocks(items, key=key, dedupe_key=dedupe_key, most=most)
-            found = _as_async(list(made) if is_small(items) else made)
+            found = _as_async(self._blocks(items, options))
         batch_id = await submission.run_async(found, portal.await_)
         return AsyncBatch(PortalBackend(session.engine, portal), batch_id, self._reader())
 
     def submit(
-        self,
-        payload: Any = None,
-        *,
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        run_at: int | None = None,
-        delay: float | None = None,
-        expires_in: float | None = None,
-        metadata: dict[str, Any] | None = None,
+        self, payload: Any = None, *, dedupe_key: str | None = None, **options: Unpack[SubmitOptions]
     ) -> Execution[T]:
-        """One execution, durable when it returns; submissions that arrive together share a commit."""
+        """One execution, durable when it returns; submissions that arrive together share a commit. While an unfinished
+        execution of the task holds `dedupe_key`, that one is returned, with `created` False."""
         from stook.client.execution import Execution  # noqa: PLC0415 - loaded with the store
 
-        options = self._options(None, None, priority, None, run_at, delay, expires_in, None, metadata)
         session, portal = self._session()
-        return Execution(portal.call(self._submit(session, payload, options, dedupe_key, session.engine)), portal)
+        submitted = portal.call(self._submit(session, payload, options_of(**options), dedupe_key, session.engine))
+        return Execution(submitted, portal)
 
     async def asubmit(
-        self,
-        payload: Any = None,
-        *,
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        run_at: int | None = None,
-        delay: float | None = None,
-        expires_in: float | None = None,
-        metadata: dict[str, Any] | None = None,
+        self, payload: Any = None, *, dedupe_key: str | None = None, **options: Unpack[SubmitOptions]
     ) -> AsyncExecution[T]:
         """`submit`, for coroutines."""
         from stook.wiring.remote_loop import PortalBackend  # noqa: PLC0415 - loaded with the store
 
-        options = self._options(None, None, priority, None, run_at, delay, expires_in, None, metadata)
         session, portal = self._session()
         backend = PortalBackend(session.engine, portal)
-        return await portal.await_(self._submit(session, payload, options, dedupe_key, backend))
+        return await portal.await_(self._submit(session, payload, options_of(**options), dedupe_key, backend))
+
+    def _blocks(self, items: Iterable[Any], options: MapOptions) -> Iterable[Block]:
+        found = item_blocks(
+            items,
+            key=options.get("key"),
+            dedupe_key=options.get("dedupe_key"),
+            most=self._session()[0].engine.blobs.most,
+        )
+        return list(found) if is_small(items) else found
+
+    def _async_blocks(self, items: AsyncIterable[Any], options: MapOptions) -> AsyncIterator[Block]:
+        most = self._session()[0].engine.blobs.most
+        return async_item_blocks(items, key=options.get("key"), dedupe_key=options.get("dedupe_key"), most=most)
 
     def _reader(self) -> Callable[[bytes], T]:
         """From a stored result to what the handler's annotation says it returned."""
@@ -203,30 +153,6 @@ class Task(Generic[P, R, T]):
         receipt = await session.engine.submit_one(self.name, self.policy, raw, options, dedupe_key)
         batch_id, index, created = receipt
         return AsyncExecution(backend, backend, batch_id, index, self._reader(), created=created)
-
-    @staticmethod
-    def _options(
-        name: str | None,
-        key: str | None,
-        priority: int,
-        max_concurrency: int | None,
-        run_at: int | None,
-        delay: float | None,
-        expires_in: float | None,
-        deadline: float | None,
-        metadata: dict[str, Any] | None,
-    ) -> Options:
-        return Options(
-            name=name,
-            key=key,
-            priority=priority,
-            max_concurrency=max_concurrency,
-            run_at=run_at,
-            delay=delay,
-            expires_in=expires_in,
-            deadline=deadline,
-            metadata=metadata,
-        )
 
 
 async def _as_async(blocks: Iterable[Block]) -> AsyncIterator[Block]:

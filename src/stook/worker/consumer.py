@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stook.worker.answer import answer, unencoded
 from stook.worker.drive import drive
@@ -20,10 +20,20 @@ if TYPE_CHECKING:
     from stook.worker.slots import Slots
     from stook.worker.source import Trouble
 
-__all__ = ["Consumer"]
+__all__ = ["Call", "Consumer"]
 
 AGAIN: Final = 1_000_000_000
 """Nanoseconds after which a handler that swallowed its cancellation is cancelled again."""
+
+
+class Call(NamedTuple):
+    """A handler's coroutine that has suspended for the first time."""
+
+    context: Context
+    coroutine: Coroutine[Any, Any, Any]
+    step: Any
+    """What it waits for."""
+    started: int
 
 
 class Consumer:
@@ -104,7 +114,7 @@ class Consumer:
             except BaseException as error:  # noqa: BLE001 -- the handler's, whatever it is
                 ended = error
             else:
-                await self._attend(held, offset, context, coroutine, step, started)
+                await self._attend(held, offset, Call(context, coroutine, step, started))
                 continue
             at = now()
             held.conclude(offset, ended, at - started)
@@ -113,15 +123,11 @@ class Consumer:
                     await self._park()
                 return  # to look at the other queues too
 
-    async def _attend(
-        self, held: Held, offset: int, context: Context, coroutine: Coroutine[Any, Any, Any], step: Any, started: int
-    ) -> None:
+    async def _attend(self, held: Held, offset: int, call: Call) -> None:
         held.running[offset] = self
         ended: bytes | Trouble | BaseException
         try:
-            value = await self.follow(
-                context, coroutine, step, deadline=started + held.limit, signal=held.signals.get(offset)
-            )
+            value = await self.follow(call, limit=held.limit, signal=held.signals.get(offset))
         except BaseException as error:
             if self.is_ending(error):
                 held.trouble(released(offset))
@@ -131,7 +137,7 @@ class Consumer:
             ended = answer(value, held.encode, held.retry, offset)
         finally:
             del held.running[offset]
-        held.conclude(offset, ended, perf_counter_ns() - started, cut=self.cut is not None)
+        held.conclude(offset, ended, perf_counter_ns() - call.started, cut=self.cut is not None)
         self._slots.begin_turn()
 
     def ask(self, held: Held, _offset: int, reason: Reason) -> None:
@@ -143,17 +149,15 @@ class Consumer:
 
     # ------------------------------------------------------------------------- a suspended handler, and its end
 
-    async def follow(
-        self, context: Context, coroutine: Coroutine[Any, Any, Any], step: Any, *, deadline: int, signal: Signal | None
-    ) -> Any:
+    async def follow(self, call: Call, *, limit: int, signal: Signal | None) -> Any:
         """What the suspended handler returns or raises. `cut` then tells whether it was cancelled from here."""
         self.cut, self._signal = None, signal
-        self._deadline = self.due = deadline
+        self._deadline = self.due = call.started + limit
         self.following = True
-        self._slots.watchdog.watch(deadline)
+        self._slots.watchdog.watch(self.due)
         self._slots.rouse(2)  # doubling: a thousand slots fill in ten turns of the loop
         try:
-            return await drive(context, coroutine, step)
+            return await drive(call.context, call.coroutine, call.step)
         finally:
             self.following = False
             self.due = NEVER
@@ -167,11 +171,11 @@ class Consumer:
             isinstance(error, asyncio.CancelledError) and self._own_task().cancelling() > 0
         )
 
-    async def lend(self, function: Callable[[], Any], *, deadline: int, signal: Signal | None) -> Any:
+    async def lend(self, function: Callable[[], Any], *, limit: int, signal: Signal | None) -> Any:
         """Calls `function` in a thread, where it can be signalled but not stopped."""
         self.cut, self._signal = None, signal
-        self._deadline = self.due = deadline
-        self._slots.watchdog.watch(deadline)
+        self._deadline = self.due = perf_counter_ns() + limit
+        self._slots.watchdog.watch(self.due)
         self._slots.rouse(2)
         try:
             return await self._slots.threads.call(function)

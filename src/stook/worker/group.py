@@ -9,9 +9,9 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, assert_never
 
 from stook.worker.batch_context import Gathering
+from stook.worker.consumer import Call
 from stook.worker.event import Event
 from stook.worker.group_ending import Ending, Run
-from stook.worker.held import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,18 +129,18 @@ class Group:
     async def _call(self, consumer: Consumer, definition: TaskDefinition, started: int) -> Any:
         given = self._arguments(definition)
         context = self._slots.base.copy()
-        deadline = min(NEVER, started + self.runs[0].held.limit)
+        limit = self.runs[0].held.limit
         if not definition.is_async:
             self._register()
             call = partial(context.run, definition.handler, *given)
-            return await consumer.lend(call, deadline=deadline, signal=self.signal)
+            return await consumer.lend(call, limit=limit, signal=self.signal)
         coroutine = definition.handler(*given)
         try:
             step = context.run(coroutine.send, None)
         except StopIteration as stop:
             return stop.value
         self._register()
-        return await consumer.follow(context, coroutine, step, deadline=deadline, signal=self.signal)
+        return await consumer.follow(Call(context, coroutine, step, started), limit=limit, signal=self.signal)
 
     def _register(self) -> None:
         for run in self.runs:

@@ -9,6 +9,7 @@ A batched handler's first parameter is a list of these, and `list[T]` or `list[E
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 from dataclasses import dataclass
@@ -130,8 +131,7 @@ class _Annotations:
         bare = inspect.unwrap(handler)
         bare = getattr(bare, "func", bare)
         self._globals = getattr(bare, "__globals__", None) or vars(sys.modules.get(bare.__module__, sys))
-        cells = inspect.getclosurevars(bare).nonlocals if inspect.isfunction(bare) else {}
-        self._locals = dict(cells)
+        self._locals = _closure(bare)
         self._where = where
 
     def __call__(self, annotation: Any) -> Any:
@@ -147,6 +147,15 @@ class _Annotations:
                     hint="import the type outside TYPE_CHECKING and define it at module level: it checks values",
                 ) from error
         return _plain(annotation)
+
+
+def _closure(function: Any) -> dict[str, Any]:
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    values = {}
+    for name, cell in zip(names, getattr(function, "__closure__", None) or (), strict=False):
+        with contextlib.suppress(ValueError):  # not assigned yet
+            values[name] = cell.cell_contents
+    return values
 
 
 def _plain(annotation: Any) -> Any:

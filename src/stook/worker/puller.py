@@ -184,6 +184,7 @@ class Puller:
                 lane.accept(held)
                 await asyncio.sleep(0)  # reading payloads takes its time too
         lane.claimed(all_of_it=items < want, hurried=hurried)
+        await asyncio.sleep(0)  # what has run at once is settled before more is claimed
         return claimed
 
     def _hold(self, piece: Slice, lane: Lane, expires: int) -> Held:
@@ -257,7 +258,7 @@ class Puller:
         return any(self._want(lane) > 0 for lane in self._full)
 
     def _is_worth_waiting(self, announced: float | None) -> bool:
-        """Something was announced, and its time has not passed yet: a store whose clock stands still is not waited for."""
+        """Something is announced for a moment that has not passed. A store whose clock stands still is not waited for."""
         now = asyncio.get_running_loop().time()
         if announced is None:
             self._announced_until = None

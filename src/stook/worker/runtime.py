@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,8 @@ from stook.worker.lanes import SlotLane
 from stook.worker.live import Live
 from stook.worker.outbox import Outbox
 from stook.worker.pace import Pace
+from stook.worker.processes.lane import ProcessLane
+from stook.worker.processes.oom import OomKills
 from stook.worker.puller import Identity, Puller
 from stook.worker.renewal import Renewal
 from stook.worker.slots import Slots
@@ -72,6 +75,10 @@ class WorkerRuntime:
         for key, task in tasks.items():
             if key != task.name:
                 raise ConfigError(f"task {task.name!r} is registered under another name, {key!r}")
+        if processes is not None and not any(task.reference for task in tasks.values()):
+            raise ConfigError(
+                f"processes={processes}, but no task runs in processes", hint="define it with processes=True"
+            )
         self._source = source
         self._tasks = dict(tasks)
         self._identity = Identity(name, lease, poll_interval)
@@ -91,7 +98,9 @@ class WorkerRuntime:
     @property
     def running(self) -> int:
         """Handler calls under way."""
-        return self._slots.busy if self._started else 0
+        if not self._started:
+            return 0
+        return self._slots.busy + (0 if self._children is None else self._children.busy)
 
     # ------------------------------------------------------------------------------------------------------ life
 
@@ -120,6 +129,8 @@ class WorkerRuntime:
         self._renewal = Renewal(
             self._source, self._live, worker=name, lease=lease, outbox=self._outbox, apply=self._renewed
         )
+        if self._children is not None:
+            await self._children.children.start()
         self._renewal.start()
         self._flushing = self._watched(self._flusher.start())
         self._pulling = self._watched(loop.create_task(self._puller.run(), name="stook puller"))
@@ -165,12 +176,18 @@ class WorkerRuntime:
         for held in self._live.all():
             held.stop()
         self._slots.tell_calls("shutdown")
-        self._slots.sweep()
+        self._sweep()
+        if self._children is not None:
+            self._children.children.shut()
         await self._until_idle(grace)
-        if self._slots.busy:
+        if self._busy():
             self._slots.cut()
+            if self._children is not None:
+                self._children.children.cut()
             await self._until_idle(LAST_WAIT)
         await self._flusher.emptied()
+        if self._children is not None:
+            await self._children.children.end()
         self._ticking.cancel()
         self._renewal.close()
         self._slots.close()
@@ -181,7 +198,7 @@ class WorkerRuntime:
 
     async def _until_idle(self, longest: float) -> None:
         self._idle.clear()
-        if self._slots.busy:
+        if self._busy():
             try:
                 await asyncio.wait_for(self._idle.wait(), longest)
             except TimeoutError:
@@ -198,7 +215,24 @@ class WorkerRuntime:
             config = task.policy.batch
             if config is not None:
                 lanes.append(GroupLane(task, config, slots=self._slots, pace=Pace(self._concurrency)))
-        return lanes
+        self._children = self._make_children()
+        return lanes if self._children is None else [*lanes, self._children]
+
+    def _make_children(self) -> ProcessLane | None:
+        references = {task.name: task.reference for task in self._tasks.values() if task.reference is not None}
+        if not references:
+            return None
+        count = self._processes or os.cpu_count() or 1
+        return ProcessLane(
+            references,
+            count,
+            pace=Pace(count),
+            outbox=self._outbox,
+            memory=OomKills(),
+            poke=self._poke,
+            quiet=self._quiet,
+            failed=self._fail,
+        )
 
     def _poke(self) -> None:
         self._puller.poke()
@@ -208,8 +242,17 @@ class WorkerRuntime:
 
     def _quiet(self) -> None:
         """Nothing is left to run: no outcome gains by waiting for others."""
-        self._flusher.hurry()
-        self._idle.set()
+        if not self._busy():
+            self._flusher.hurry()
+            self._idle.set()
+
+    def _busy(self) -> bool:
+        return self._slots.busy > 0 or (self._children is not None and self._children.busy > 0)
+
+    def _sweep(self) -> None:
+        self._slots.sweep()
+        if self._children is not None:
+            self._children.sweep()
 
     def _renewed(self, renewed: Renewed) -> None:
         for token in renewed.lost:
@@ -223,7 +266,7 @@ class WorkerRuntime:
             if held is not None:
                 held.cancel(offsets)
         if renewed.lost or renewed.cancelled:
-            self._slots.sweep()
+            self._sweep()
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)

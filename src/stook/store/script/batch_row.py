@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchRow", "lock_batch", "lock_batches", "read_batch", "save_batches"]
 
+MOST_POLICIES = 1000
 _policies: dict[str, TaskPolicy] = {}
 _decode_policy = msgspec.json.Decoder(TaskPolicy).decode
 
@@ -138,7 +139,7 @@ def decode_policy(text: str) -> TaskPolicy:
     """Policies repeat: a process meets few different texts, each is decoded once."""
     policy = _policies.get(text)
     if policy is None:
-        if len(_policies) > 1000:
+        if len(_policies) > MOST_POLICIES:
             _policies.clear()
         policy = _policies[text] = _decode_policy(text)
     return policy

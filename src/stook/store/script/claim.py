@@ -6,6 +6,7 @@ operator. Limits are guarded by locks that only claims take.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,12 +18,10 @@ from stook.core.states import State
 from stook.core.work import Claimed, Slice
 from stook.store.script.batch_row import decode_policy
 from stook.store.script.group import group_items, largest_group
-from stook.store.script.segment_row import SegmentStatus, offsets_of
+from stook.store.script.segment_row import offsets_of
 from stook.store.statement import All, Each, Guard, Many, Now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from stook.store.statement import Row, Script
 
 __all__ = ["Ask", "claim"]
@@ -167,7 +166,7 @@ def _room(
             batches[one.batch_id] = min(bounds)
     projects = {one.project for one in segments}
     room = Room({}, dict.fromkeys(stopped, 0), {}, {})
-    if not limits and not batches and len(projects) < 2:
+    if not limits and not batches and len(projects) <= 1:
         return room, {}, {}
     guards = {f"{scope}:{project}:{name}" for scope, project, name in limits if project in projects}
     yield Guard(tuple(guards | {f"batch:{one.hex()}" for one in batches}))
@@ -189,10 +188,10 @@ def _room(
                 room.tasks[project, name] = left
     if batches:
         held: list[Row] = yield Each("batch_usage", [(one,) for one in batches])
-        live_of: dict[bytes, int] = {one: live for one, live in held}
+        live_of: dict[bytes, int] = {row[0]: row[1] for row in held}
         room.batches.update({one: max(0, most - live_of.get(one, 0)) for one, most in batches.items()})
     weights: list[Row] = (yield All("weights")) if len(projects) > 1 else []
-    return room, in_flight, {project: weight for project, weight in weights}
+    return room, in_flight, {row[0]: row[1] for row in weights}
 
 
 def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: bool) -> Script[list[Slice]]:
@@ -218,9 +217,27 @@ def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: 
         token = ask.tokens()
         run = isinstance(offsets, range)
         rows.append(
-            (token, ask.worker, one.batch_id, one.first, offsets[0], offsets[-1] + 1, None if run else pack(offsets))
-            + (len(offsets), one.project, one.task, one.queue, one.priority, one.round, one.attempt, one.losses)
-            + (int(alone), one.closed, now, until)
+            (
+                token,
+                ask.worker,
+                one.batch_id,
+                one.first,
+                offsets[0],
+                offsets[-1] + 1,
+                None if run else pack(offsets),
+                len(offsets),
+                one.project,
+                one.task,
+                one.queue,
+                one.priority,
+                one.round,
+                one.attempt,
+                one.losses,
+                int(alone),
+                one.closed,
+                now,
+                until,
+            )
         )
         policy = decode_policy(one.policy)
         referenced = set(unpack(blobs)) if blobs else ()

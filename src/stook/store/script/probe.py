@@ -1,4 +1,5 @@
-"""A retry that first tries a few: when enough of them succeed, the transaction that settles the last lets the rest go."""
+"""A retry that first tries a few: when enough of them succeed, the transaction that settles the last of them lets the
+rest go."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ class Probe(msgspec.Struct):
     scope: RetryScope
     tried: int
     left: int
+    end: int
+    """The index behind the last one tried: the rest begins there."""
     failed: int = 0
 
 
@@ -35,6 +38,6 @@ def after_probe(batch: BatchRow, now: int, *, ended: int, failed: int) -> Script
         return
     batch.probe = None
     if probe.failed * 2 > probe.tried:
-        batch.reason = f"{probe.failed} of {probe.tried} executions tried first failed again, the rest was left as it is"
+        batch.reason = f"{probe.failed} of {probe.tried} tried first failed again, the rest was left as it is"
         return
-    yield from reopen(batch, now, probe.scope, None)
+    yield from reopen(batch, now, probe.scope, None, after=probe.end)

@@ -75,6 +75,8 @@ def reconcile(batch_id: bytes) -> Script[list[str]]:
         repaired.append((yield from _place(batch, now, stored, found.nowhere)))
     if (yield from close_if_done(batch, now)):
         repaired.append(f"nothing was left to do: it ended, {batch.ended}")
+    # Claims passed over the segments that were locked here: whoever found nothing looks again.
+    yield Notify((f"task:{batch.task}",))
     if repaired:
         yield from save_batches([batch])
         yield Notify((f"batch:{batch.id.hex()}",))
@@ -157,5 +159,4 @@ def _place(batch: BatchRow, now: int, states: dict[int, bytes], lost: Sequence[i
         yield from free_keys(batch, flush.ended)
     if segments:
         yield Many("insert_segment", segments)
-        yield Notify((f"task:{batch.task}",))
     return f"{len(lost)} executions that waited nowhere were {'queued again' if segments else 'ended as cancelled'}"

@@ -22,51 +22,59 @@ if TYPE_CHECKING:
 __all__ = ["reopen"]
 
 
-def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None) -> Script[int]:
-    """Queues the executions of `scope`, the first `most` of them; returns how many. The caller holds the batch's row
-    and saves it."""
-    chunks = yield from _chosen(batch, scope)
+def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None, *, after: int = 0) -> Script[tuple[int, int]]:
+    """Queues the executions of `scope` from index `after` on, the first `most` of them; returns how many, and the index
+    behind the last of them. The caller holds the batch's row and saves it."""
+    chunks, passed = yield from _chosen(batch, scope, after)
     rank = yield from virtual_time(batch)
-    states, segments, count = [], [], 0
-    batch.round += 1
+    states, segments, failed, count, end = [], [], [], 0, after
     for first, before, offsets in chunks:
         chosen = offsets if most is None else offsets[: most - count]
         if not chosen:
             break
-        after = bytearray([State.queued]) * len(before) if len(chosen) == len(before) else bytearray(before)
+        changed = bytearray([State.queued]) * len(before) if len(chosen) == len(before) else bytearray(before)
         if len(chosen) < len(before):
             for offset in chosen:
-                after[offset] = State.queued
+                changed[offset] = State.queued
         _uncount(batch, before if len(chosen) == len(before) else bytes(map(before.__getitem__, chosen)))
         count += len(chosen)
-        states.append((batch.id, first, bytes(after)))
-        segment = NewSegment(first=first, offsets=chosen, priority=batch.priority, round=batch.round, attempt=1)
-        segments.append((first, segment))
+        end = first + chosen[-1] + 1
+        if most is not None or scope.indexes is not None:
+            failed.extend(first + offset for offset in chosen if before[offset] == State.failed)
+        states.append((batch.id, first, bytes(changed)))
+        segment = NewSegment(first=first, offsets=chosen, priority=batch.priority, round=batch.round + 1, attempt=1)
+        segments.append(segment)
     if not count:
-        batch.round -= 1
-        return 0
+        return 0, end
     paused = batch.phase == Phase.paused.value
     batch.phase = Phase.paused.value if paused else batch.resting_phase().value
     batch.ended = batch.finished_at = batch.stop = batch.reason = None
     batch.streak = 0
+    batch.round += 1
     if batch.deadline_at is not None and batch.deadline_at <= now:
         batch.deadline_at = None  # it is spent, and would end at once what is wanted again
-    yield from _uncount_groups(batch, scope, [(first, one.offsets) for first, one in segments], most)
+    if most is not None or scope.indexes is not None:
+        yield from _count_groups(batch, failed, -1)
+    elif "failed" in scope.states:
+        yield Run("clear_failure_groups", (batch.id, scope.group))
+        yield from _count_groups(batch, passed, 1)
     yield Many("update_state", states)
     rows = []
-    for _, segment in segments:
+    for segment in segments:
         rows.append(segment.columns(batch, now=now, rank=rank))
         rank += len(segment.offsets)
     yield Many("insert_segment", rows)
     yield Notify((f"task:{batch.task}", f"batch:{batch.id.hex()}"))
-    if batch.single:
-        return count
-    body = {"id": batch.public_id, "round": batch.round, "executions": count}
-    yield Many("insert_event", [(batch.id, "batch.reopened", msgspec.json.encode(body).decode(), now)])
-    return count
+    if not batch.single:
+        body = {"id": batch.public_id, "round": batch.round, "executions": count}
+        yield Many("insert_event", [(batch.id, "batch.reopened", msgspec.json.encode(body).decode(), now)])
+    return count, end
 
 
-def _chosen(batch: BatchRow, scope: RetryScope) -> Script[list[tuple[int, bytes, Sequence[int]]]]:
+def _chosen(
+    batch: BatchRow, scope: RetryScope, after: int
+) -> Script[tuple[list[tuple[int, bytes, Sequence[int]]], list[int]]]:
+    """By chunk, what is in scope from `after` on; and the indexes of failed ones in scope before it."""
     wanted = bytes(State[name] for name in scope.states)
     rows: list[Row] = yield All("lock_states", (batch.id,))
     indexes: set[int] | None = None if scope.indexes is None else set(scope.indexes)
@@ -74,15 +82,19 @@ def _chosen(batch: BatchRow, scope: RetryScope) -> Script[list[tuple[int, bytes,
         items: list[Row] = yield All("group_items", (batch.id, scope.group))
         indexes = {index for (index,) in items}
     chosen: list[tuple[int, bytes, Sequence[int]]] = []
+    passed: list[int] = []
     for first, states in rows:
         offsets: Sequence[int] = range(len(states))
         if states.strip(wanted):
             offsets = [offset for offset, byte in enumerate(states) if byte in wanted]
         if indexes is not None:
             offsets = [offset for offset in offsets if first + offset in indexes]
+        if first < after:
+            passed.extend(first + one for one in offsets if first + one < after and states[one] == State.failed)
+            offsets = [offset for offset in offsets if first + offset >= after]
         if offsets:
             chosen.append((first, states, offsets))
-    return chosen
+    return chosen, passed
 
 
 def _uncount(batch: BatchRow, states: bytes) -> None:
@@ -91,18 +103,11 @@ def _uncount(batch: BatchRow, states: bytes) -> None:
     batch.expired -= states.count(State.expired)
 
 
-def _uncount_groups(
-    batch: BatchRow, scope: RetryScope, chunks: Sequence[tuple[int, Sequence[int]]], most: int | None
-) -> Script[None]:
-    if "failed" not in scope.states:
-        return
-    if most is None and scope.indexes is None:
-        yield Run("clear_failure_groups", (batch.id, scope.group))
-        return
-    keys = [(batch.id, first + offset) for first, offsets in chunks for offset in offsets]
-    rows: list[Row] = yield Each("latest_failure", keys)
+def _count_groups(batch: BatchRow, failed: Sequence[int], by: int) -> Script[None]:
+    """Moves the counts of the groups that these failed executions are in."""
+    rows: list[Row] = (yield Each("latest_failure", [(batch.id, index) for index in failed])) if failed else []
     counts: dict[str, int] = {}
     for _, mark in rows:
         counts[mark] = counts.get(mark, 0) + 1
     if counts:
-        yield Many("uncount_failure_group", [(batch.id, mark, number) for mark, number in counts.items()])
+        yield Many("uncount_failure_group", [(batch.id, mark, -by * number) for mark, number in counts.items()])

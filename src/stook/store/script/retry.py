@@ -29,8 +29,8 @@ def retry(batch_id: bytes, scope: RetryScope, *, probe: int | None = None) -> Sc
         raise Conflict(f"batch {batch.public_id} is being cancelled", hint="retry once it has ended")
     if batch.probe is not None:
         raise Conflict(f"batch {batch.public_id} is already trying a retry", hint="wait until its probe has settled")
-    count = yield from reopen(batch, now, scope, probe)
+    count, end = yield from reopen(batch, now, scope, probe)
     if count and probe is not None and count == probe:
-        batch.probe = msgspec.json.encode(Probe(scope, count, count)).decode()
+        batch.probe = msgspec.json.encode(Probe(scope, count, count, end)).decode()
     yield from save_batches([batch])
     return count

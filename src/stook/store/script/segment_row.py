@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ import msgspec
 from stook.core.picks import as_range, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stook.store.script.batch_row import BatchRow
 
 __all__ = ["NewSegment", "SegmentStatus", "offsets_of"]

@@ -159,9 +159,7 @@ def _succeed(
     flush.count_probe(lease.round, len(offsets))
 
 
-def _trouble(
-    flush: Flush, lease: Held, trouble: Trouble, states: bytearray, draw: Callable[[], float]
-) -> None:
+def _trouble(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, draw: Callable[[], float]) -> None:
     policy = flush.batch.task_policy
     match trouble.kind:
         case "cancelled":

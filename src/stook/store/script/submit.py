@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,13 +17,10 @@ from stook.store.script.segment_row import NewSegment, SegmentStatus
 from stook.store.statement import All, Each, Many, Notify, Now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stook.core.chunk import Chunk
     from stook.store.statement import Row, Script
 
 __all__ = ["Appended", "Created", "NewBatch", "append", "create_batch", "seal", "submit"]
-
 
 
 class NewBatch(msgspec.Struct, kw_only=True):
@@ -221,5 +219,5 @@ def _add_keys(keys: list[tuple[bytes, str, int]]) -> Script[None]:
     if len(added) == len(keys):
         return
     rows: list[Row] = yield Each("find_item_key", [(batch_id, key) for batch_id, key, _ in keys])
-    holder: dict[str, int] = {key: index for key, index in rows}
+    holder: dict[str, int] = {row[0]: row[1] for row in rows}
     raise DuplicateKeys([(key, index, holder[key]) for _, key, index in keys if holder[key] != index][:100])

@@ -37,7 +37,7 @@ class Reader:
         for connection in self._connections:
             connection.close()
 
-    def _run(self, make: Callable[[], Script[Any]]) -> Any:  # noqa: ANN401 - the verb's own answer
+    def _run(self, make: Callable[[], Script[Any]]) -> Any:
         connection = self._connection()
         try:
             connection.execute("begin")

@@ -33,9 +33,7 @@ def drive(connection: sqlite3.Connection, script: Script[T], clock: Callable[[],
         script.close()
 
 
-def _answer(
-    connection: sqlite3.Connection, statement: Statement, clock: Callable[[], int], topics: set[str]
-) -> Any:  # noqa: ANN401 - each statement has its own kind of answer
+def _answer(connection: sqlite3.Connection, statement: Statement, clock: Callable[[], int], topics: set[str]) -> Any:
     match statement:
         case All(name, params):
             return connection.execute(_SQL[name], params).fetchall()

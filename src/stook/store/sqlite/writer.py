@@ -1,9 +1,9 @@
 """The one writer: a thread that gathers what many callers want into one transaction.
 
-    caller ──put──▶ queue ──▶ begin immediate
-    caller ──put──▶   │         savepoint · verb · release      (a verb that raises undoes only itself)
-                      │         savepoint · verb · release
-                      │       commit ──▶ answers, in one hop per event loop
+caller ──put──▶ queue ──▶ begin immediate
+caller ──put──▶   │         savepoint · verb · release      (a verb that raises undoes only itself)
+│         savepoint · verb · release
+│       commit ──▶ answers, in one hop per event loop
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from stook.core.errors import ConfigError
 from stook.worker.backoff import pause_after
-from stook.worker.held import NEVER
 from stook.worker.processes.frames import Broken, Done, Failed, Ready, Returned
 from stook.worker.processes.spawn import ending
 from stook.worker.processes.worker_child import WorkerChild
@@ -227,4 +226,4 @@ class Children:
             elif now - began > STUCK and len(child.assigned) > 1:
                 child.recall()
         if any(child.assigned for child in self.alive):
-            self.watch(shortest if shortest < NEVER else NEVER)
+            self.watch(shortest)

@@ -1,8 +1,8 @@
 """Work for child processes, handed out in small groups.
 
-    ready ──group of about 5 ms──▶ child ──one answer per item──▶ outcome
-      ▲                              │
-      └── what it had not started ───┘  when it is stuck in one item, or dead
+ready ──group of about 5 ms──▶ child ──one answer per item──▶ outcome
+▲                              │
+└── what it had not started ───┘  when it is stuck in one item, or dead
 """
 
 from __future__ import annotations
@@ -150,6 +150,7 @@ class ProcessLane:
 
     def returned(self, entries: list[Entry]) -> None:
         self._queue.extendleft(reversed(entries))
+        self.sweep()
 
     def changed(self) -> None:
         self._hand_out()

@@ -102,7 +102,8 @@ class WorkerChild:
             self.stop_at[number] = perf_counter_ns() + round(held.piece.policy.cancel_grace * 1e9)
         elif reason == "lease_lost":
             self.stop_at[number] = 0
-        self.recall()  # if it has not started it need not
+        if self.running()[0] != number:
+            self.recall()  # it has not started, and need not
 
     def recall(self) -> None:
         """Asks for what it has not started. It comes back as a frame."""

@@ -10,6 +10,7 @@ from stook.core.phase import Phase
 from stook.core.states import BatchState
 from stook.store.script.batch_row import BatchRow
 from stook.store.script.read.batch_view import BatchView, views_of
+from stook.store.script.read.limit import check_limit
 from stook.store.script.read.storable import storable
 from stook.store.statement import All
 
@@ -42,6 +43,7 @@ def list_batches(
 ) -> Script[BatchPage]:
     """In one of `states` (none given: any), of `task`, with `name` somewhere in their names whatever its case. Single
     submissions are not shown."""
+    check_limit(limit)
     if task is not None and not storable(task):
         return BatchPage([], None)
     wanted = "".join(f",{mark}" for mark in sorted({_stored(state) for state in states})) + "," if states else None

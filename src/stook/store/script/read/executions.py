@@ -10,6 +10,7 @@ from stook.core.errors import OptionError
 from stook.core.states import State
 from stook.store.script.batch_row import read_batch
 from stook.store.script.read.item_row import ItemRow, read_items
+from stook.store.script.read.limit import check_limit
 from stook.store.script.read.state_map import shown_states
 from stook.store.script.read.storable import storable
 from stook.store.statement import All, Each
@@ -46,8 +47,7 @@ def executions(
     """In input order, behind the first `after` items of the batch. `group` is a failure group's fingerprint: executions
     that failed so, last. Filters are joined by and. `OptionError` where there could never be an answer."""
     batch = yield from read_batch(batch_id)
-    if limit < 1:
-        raise OptionError(f"limit={limit} is less than 1")
+    check_limit(limit)
     if State.cancelling in states:
         raise OptionError("no execution is shown as cancelling", hint="what is being cancelled runs until it ends")
     if indexes is not None and indexes.step != 1:

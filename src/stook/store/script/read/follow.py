@@ -11,6 +11,7 @@ from stook.core.payload import split_array
 from stook.core.picks import as_range, unpack, unpack_durations
 from stook.core.states import State
 from stook.store.script.batch_row import read_batch
+from stook.store.script.read.limit import check_limit
 from stook.store.statement import All
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class Followed(msgspec.Struct):
 def follow(batch_id: bytes, after: int = 0, limit: int = 5000) -> Script[Followed]:
     """Outcomes from settle number `after` on, all that begin within the next `limit` numbers: fewer than `limit` plus
     one chunk. Empty when nothing new has settled."""
+    check_limit(limit)
     batch = yield from read_batch(batch_id)
+    after = max(after, 0)
     blocks: list[OutcomeBlock] = []
     if batch.settled > after:
         blocks = yield from read_blocks(batch_id, after, limit)

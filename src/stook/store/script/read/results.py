@@ -12,6 +12,7 @@ from stook.store.script.read.content import heads_from, heads_of, read_inputs
 from stook.store.script.read.ending import STOPPED, read_begun, read_errors
 from stook.store.script.read.follow import read_blocks
 from stook.store.script.read.item_row import ItemRow, read_items
+from stook.store.script.read.limit import check_limit
 
 if TYPE_CHECKING:
     from stook.store.script.read.follow import OutcomeBlock
@@ -31,6 +32,7 @@ class FollowedItems(msgspec.Struct):
 def results(batch_id: bytes, after: int = 0, chunks: int = 4) -> Script[list[ItemRow]]:
     """In input order, behind the first `after`: what is left of one chunk and the next few. Empty: there are no more
     items. Those that have not ended are there too, as they are now."""
+    check_limit(chunks, "chunks")
     batch = yield from read_batch(batch_id)
     if after >= batch.total:
         return []
@@ -42,7 +44,9 @@ def results(batch_id: bytes, after: int = 0, chunks: int = 4) -> Script[list[Ite
 def follow_items(batch_id: bytes, after: int = 0, limit: int = 2000) -> Script[FollowedItems]:
     """`follow`, each outcome with its input: the state, result and error it settled with, even where the execution was
     retried since."""
+    check_limit(limit)
     batch = yield from read_batch(batch_id)
+    after = max(after, 0)
     blocks: list[OutcomeBlock] = []
     if batch.settled > after:
         blocks = yield from read_blocks(batch_id, after, limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stook.store.script.batch_row import read_batch
+from stook.store.script.read.limit import check_limit
 from stook.store.script.read.whereabouts import find_whereabouts
 from stook.store.statement import All
 
@@ -17,6 +18,7 @@ __all__ = ["shown_states", "state_map"]
 def state_map(batch_id: bytes, after: int = 0, chunks: int = 2000) -> Script[list[tuple[int, bytes]]]:
     """(index of the first, a `State` byte for each of a chunk), from the chunk that holds item `after` on; at most
     `chunks` of them. Empty: there are no more."""
+    check_limit(chunks, "chunks")
     batch = yield from read_batch(batch_id)
     if after >= batch.total:
         return []

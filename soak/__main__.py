@@ -1,0 +1,42 @@
+"""`python -m soak [--minutes N] [--store URL] [--seed N] [--json] [T1 T2 T3 T5]`; exits with 1 if a check fails."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from soak.report import as_json, as_lines
+from soak.trials import TRIALS, run_trials
+
+
+def main() -> int:
+    options = _options()
+    passed = True
+    for trial in run_trials(options.ids, store=options.store, seed=options.seed, seconds=options.minutes * 60):
+        passed = passed and trial.passed
+        for line in as_json(trial) if options.json else as_lines(trial):
+            print(line, flush=True)
+    return 0 if passed else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m soak", description=f"Trust budgets: {', '.join(TRIALS)}.")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="only these budgets (default: all)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=1.0,
+        help="how long T1 and T2 load each database (default: 1; the budget says 10)",
+    )
+    parser.add_argument("--store", metavar="URL", help="a store to fill (default: a SQLite file, then a PostgreSQL)")
+    parser.add_argument("--seed", type=int, help="repeats what is submitted and broken (default: a new one)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of words")
+    options = parser.parse_args()
+    options.ids = [one.upper() for one in options.ids] or list(TRIALS)
+    if unknown := [one for one in options.ids if one not in TRIALS]:
+        parser.error(f"no such budget: {', '.join(unknown)}; there are {', '.join(TRIALS)}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Which trial runs on which database, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from soak.databases import given, own_postgres, own_sqlite
+from soak.load import run_load
+from soak.report import Ledger, Trial
+from soak.tasks import LOAD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from soak.databases import Database
+
+__all__ = ["TRIALS", "run_trial", "run_trials"]
+
+SERVER_EVERY: Final = 20.0
+Found = tuple[dict[str, int], Ledger]
+Run = Callable[["Database", Path, int, float], Coroutine[Any, Any, Found]]
+
+
+async def _t1(database: Database, folder: Path, seed: int, seconds: float) -> Found:
+    return await run_load(database, folder, seed=seed, seconds=seconds, tasks=LOAD)
+
+
+async def _t2(database: Database, folder: Path, seed: int, seconds: float) -> Found:
+    every = min(SERVER_EVERY, seconds / 3)
+    return await run_load(database, folder, seed=seed, seconds=seconds, tasks=LOAD, server_every=every)
+
+
+TRIALS: Final[dict[str, Run]] = {"T1": _t1, "T2": _t2}
+
+
+def run_trials(ids: Sequence[str], *, store: str | None, seed: int | None, seconds: float) -> Iterator[Trial]:
+    """T2 needs a server that is ours to take down: with a store given it is left out."""
+    chosen = random.randrange(10**6) if seed is None else seed
+    kinds = ["given"] if store is not None else ["sqlite", "postgres"]
+    for kind in kinds:
+        for one in ids:
+            if one == "T2" and kind != "postgres":
+                continue
+            with ExitStack() as stack:
+                if store is not None:
+                    database = given(store)
+                else:
+                    database = stack.enter_context(own_sqlite() if kind == "sqlite" else own_postgres())
+                yield run_trial(one, database, seed=chosen, seconds=seconds)
+
+
+def run_trial(id_: str, database: Database, *, seed: int, seconds: float) -> Trial:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="stook-soak-") as folder:
+        happened, ledger = asyncio.run(TRIALS[id_](database, Path(folder), seed, seconds))
+    return Trial(id_, database.kind, seed, time.monotonic() - began, happened, list(ledger.checks.values()))

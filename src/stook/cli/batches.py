@@ -1,0 +1,80 @@
+"""`stook batches`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from stook.cli.options import HERE, Json, Where
+from stook.cli.words import BatchStateWord
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stook.store.script.read.batch_view import BatchView
+    from stook.wiring.session import Session
+
+__all__ = ["batches"]
+
+
+def batches(
+    *,
+    state: Annotated[tuple[BatchStateWord, ...], Parameter(help="Only those in this state; may be given again.")] = (),
+    task: Annotated[str | None, Parameter(help="Only those of this task.")] = None,
+    name: Annotated[str | None, Parameter(help="Only those with this in their names, whatever its case.")] = None,
+    limit: Annotated[int, Parameter(help="How many at most.")] = 20,
+    where: Where = HERE,
+    as_json: Json = False,
+) -> int:
+    """List batches, newest first."""
+    from stook.cli.documents import batch_document, print_document  # noqa: PLC0415 - `--help` does without
+    from stook.cli.opened import in_session  # noqa: PLC0415
+    from stook.core.errors import OptionError  # noqa: PLC0415
+    from stook.core.states import BatchState  # noqa: PLC0415
+
+    if limit < 1:
+        raise OptionError(f"--limit {limit} is less than 1")
+
+    async def read(session: Session) -> tuple[list[BatchView], bool]:
+        states = [BatchState(one) for one in state]
+        page = await session.engine.batches(states=states, task=task, name=name, limit=limit)
+        return page.batches, page.after is not None
+
+    found, more = in_session(where, read)
+    if as_json:
+        for view in found:
+            print_document(batch_document(view))
+        return 0
+    if not found:
+        print("no batches" if not (state or task or name) else "no such batches")
+        return 0
+    from stook.cli.tables import console_for  # noqa: PLC0415 - rich is loaded only to draw
+
+    console = console_for(sys.stdout)
+    console.print(_drawn(found))
+    if more:
+        console.print(f"\nand older ones: --limit {limit * 5}")
+    return 0
+
+
+def _drawn(found: list[BatchView]) -> Table:
+    from stook.cli.figures import count, moment, one_line, share  # noqa: PLC0415 - as above
+    from stook.cli.tables import table  # noqa: PLC0415
+
+    return table(
+        ("id", "*name", "state", "#done", "#total", "#failed", "submitted"),
+        (
+            (
+                view.public_id,
+                one_line(view.name, 60),
+                view.state.value,
+                share(view.counters.terminal, view.counters.total),
+                count(view.counters.total),
+                count(view.counters.failed),
+                moment(view.created_at),
+            )
+            for view in found
+        ),
+    )

@@ -1,0 +1,43 @@
+"""`stook show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from stook.cli.options import HERE, BatchArgument, Json, Where
+
+if TYPE_CHECKING:
+    from stook.wiring.session import Session
+
+__all__ = ["show"]
+
+
+def show(
+    batch: BatchArgument,
+    /,
+    *,
+    item: Annotated[
+        str | None, Parameter(help="One execution instead, by its index or its own key: every attempt, with tracebacks.")
+    ] = None,
+    where: Where = HERE,
+    as_json: Json = False,
+) -> int:
+    """Show one batch: counters, times, failures, why it waits."""
+    from stook.cli import showing  # noqa: PLC0415 - `--help` does without
+    from stook.cli.documents import print_document  # noqa: PLC0415
+    from stook.cli.opened import in_session  # noqa: PLC0415
+
+    async def read(session: Session) -> showing.Shown:
+        found = await session.engine.find(batch)
+        if item is None:
+            return await showing.look_at_batch(session.engine, found)
+        return await showing.look_at_item(session.engine, found, item)
+
+    shown = in_session(where, read)
+    if as_json:
+        print_document(shown.document())
+    else:
+        shown.draw()
+    return 0

@@ -1,0 +1,163 @@
+"""What `stook show` shows."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from stook.cli.documents import batch_document, execution_document, failure_document
+from stook.cli.failure_table import failure_table
+from stook.cli.figures import count, duration, moment, one_line
+from stook.cli.tables import console_for, facts, table
+from stook.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from stook.cli.tables import Cell
+    from stook.engine.service import Engine
+    from stook.store.script.read.batch_view import BatchView
+    from stook.store.script.read.execution_view import Attempt, ExecutionView
+    from stook.store.script.read.failures import FailureGroup
+
+__all__ = ["Shown", "look_at_batch", "look_at_item"]
+
+_GROUPS: Final = 5
+_TEXT: Final = 2000
+_STATES: Final = ("succeeded", "failed", "cancelled", "expired", "running", "queued", "scheduled", "suspended")
+
+
+class Shown(Protocol):
+    def document(self) -> dict[str, Any]: ...
+
+    def draw(self) -> None: ...
+
+
+async def look_at_batch(engine: Engine, view: BatchView) -> Shown:
+    return _Batch(view, await engine.failure_groups(view.id), await engine.why(view.id))
+
+
+async def look_at_item(engine: Engine, view: BatchView, item: str) -> Shown:
+    """A number is an index where there is such an item, else a key."""
+    if item.isdecimal():
+        try:
+            return _Item(await engine.item(view.id, index=int(item)))
+        except NotFound:
+            if not await _has_key(engine, view, item):
+                raise
+    return _Item(await engine.item(view.id, key=item))
+
+
+async def _has_key(engine: Engine, view: BatchView, key: str) -> bool:
+    try:
+        await engine.item(view.id, key=key)
+    except NotFound:
+        return False
+    return True
+
+
+class _Batch:
+    def __init__(self, view: BatchView, groups: list[FailureGroup], why: list[str]) -> None:
+        self._view = view
+        self._groups = groups
+        self._why = why
+
+    def document(self) -> dict[str, Any]:
+        failures = [failure_document(group) for group in self._groups]
+        return batch_document(self._view) | {"why": self._why, "failures": failures}
+
+    def draw(self) -> None:
+        view = self._view
+        console = console_for(sys.stdout)
+        console.print(facts(self._facts()))
+        console.print()
+        numbers = [(name, count(number)) for name in _STATES if (number := getattr(view.counters, name))]
+        console.print(table(("state", "#executions"), [*numbers, ("total", count(view.counters.total))]))
+        if not view.state.terminal:
+            console.print()
+            for reason in self._why:
+                console.print(f"- {one_line(reason)}")
+        failed = [group for group in self._groups if group.failed]
+        if failed:
+            console.print()
+            console.print(failure_table(failed[:_GROUPS]))
+            console.print(f"\nmore: stook failures {view.public_id}      again: stook retry {view.public_id} --failed")
+
+    def _facts(self) -> list[tuple[str, Cell]]:
+        view = self._view
+        pairs: list[tuple[str, Cell | None]] = [
+            ("batch", view.public_id),
+            ("name", None if view.name == view.task else one_line(view.name)),
+            ("task", view.task),
+            ("state", view.state.value),
+            ("reason", view.reason and one_line(view.reason)),
+            ("project", None if view.project == "default" else view.project),
+            ("submitted", moment(view.created_at)),
+            ("started", moment(view.started_at)),
+            ("ended", moment(view.finished_at)),
+            ("took", _took(view)),
+            ("deadline", view.deadline_at and moment(view.deadline_at)),
+            ("retries", view.retries and count(view.retries)),
+            ("losses", view.losses and count(view.losses)),
+            ("round", str(view.round) if view.round > 1 else None),
+            ("at once", view.max_concurrency and count(view.max_concurrency)),
+            ("metadata", view.metadata and one_line(view.metadata, _TEXT)),
+        ]
+        return [(name, value) for name, value in pairs if value]
+
+
+def _took(view: BatchView) -> str | None:
+    if view.started_at is None or view.finished_at is None:
+        return None
+    return duration((view.finished_at - view.started_at) / 1_000_000)
+
+
+class _Item:
+    def __init__(self, view: ExecutionView) -> None:
+        self._view = view
+
+    def document(self) -> dict[str, Any]:
+        attempts = [msgspec.structs.asdict(one) for one in self._view.attempts]
+        for attempt in attempts:
+            if attempt["error"] is not None:
+                attempt["error"] = msgspec.structs.asdict(attempt["error"])
+        return execution_document(self._view.item) | {"attempts_made": attempts}
+
+    def draw(self) -> None:
+        console = console_for(sys.stdout)
+        console.print(facts(self._facts()))
+        for attempt in self._view.attempts:
+            console.print(f"\n{_headline(attempt)}", style="bold")
+            if attempt.error is not None and attempt.error.traceback:
+                for line in attempt.error.traceback.splitlines():
+                    console.print(f"    {_indented(line)}")
+
+    def _facts(self) -> list[tuple[str, Cell]]:
+        item, view = self._view.item, self._view
+        pairs: list[tuple[str, Cell | None]] = [
+            ("execution", item.id),
+            ("index", str(item.index)),
+            ("key", item.key and one_line(item.key)),
+            ("state", item.state.name),
+            ("worker", view.lease and view.lease.worker),
+            ("due", view.waits and view.waits.due_at and moment(view.waits.due_at)),
+            ("ended", item.finished_at and moment(item.finished_at)),
+            ("input", one_line(item.input.decode(errors="backslashreplace"), _TEXT)),
+            ("result", item.result and one_line(item.result.decode(errors="backslashreplace"), _TEXT)),
+        ]
+        return [(name, value) for name, value in pairs if value]
+
+
+def _headline(attempt: Attempt) -> str:
+    number = f"attempt {attempt.attempt}" + (f", loss {attempt.loss}" if attempt.loss else "")
+    again = f" of round {attempt.round}" if attempt.round > 1 else ""
+    took = "" if attempt.duration is None else f" after {duration(attempt.duration / 1_000_000)}"
+    error = attempt.error
+    ended = "succeeded" if error is None else one_line(f"{error.type}: {error.message}", _TEXT)
+    return f"{number}{again}, {moment(attempt.ended_at)}{took}: {ended}"
+
+
+def _indented(line: str) -> str:
+    """A traceback's indentation says something."""
+    bare = line.lstrip(" ")
+    return " " * (len(line) - len(bare)) + one_line(bare)

@@ -1,0 +1,45 @@
+"""`stook watch`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stook.cli.options import HERE, BatchArgument, Json, Where
+
+if TYPE_CHECKING:
+    from stook.store.script.read.batch_view import BatchView
+    from stook.wiring.session import Session
+
+__all__ = ["watch"]
+
+
+def watch(batch: BatchArgument, /, *, where: Where = HERE, as_json: Json = False) -> int:
+    """Follow a batch until it has ended.
+
+    From any process that reaches the store; watching works on nothing itself. With --json a line for each change, five
+    a second at most, the last one when it has ended. Ctrl-C ends the watching, not the batch.
+
+    Exit code: as `stook run`.
+    """
+    from stook.cli.documents import batch_document, print_document  # noqa: PLC0415 - `--help` does without
+    from stook.cli.exits import exit_of_batch  # noqa: PLC0415
+    from stook.cli.following import Changes, follow  # noqa: PLC0415
+    from stook.cli.opened import in_session  # noqa: PLC0415
+    from stook.cli.progress import choose_display  # noqa: PLC0415
+    from stook.cli.run_report import headline  # noqa: PLC0415
+
+    async def watched(session: Session) -> BatchView:
+        found = await session.engine.find(batch)
+        display = Changes(lambda view: print_document(batch_document(view))) if as_json else choose_display(quiet=False)
+        try:
+            if not as_json and not found.state.terminal:
+                for reason in await session.engine.why(found.id):
+                    display.say(reason)
+            return await follow(session.engine, found.id, display, done=lambda _: False)
+        finally:
+            display.close()
+
+    view = in_session(where, watched)
+    if not as_json:
+        print(f"{view.public_id}  {headline(view)}")
+    return exit_of_batch(view.state)

@@ -1,0 +1,13 @@
+"""How much one reading gives."""
+
+from __future__ import annotations
+
+from stook.core.errors import OptionError
+
+__all__ = ["check_limit"]
+
+
+def check_limit(limit: int, name: str = "limit") -> None:
+    """A page of nothing would never get anybody further."""
+    if limit < 1:
+        raise OptionError(f"{name}={limit} is less than 1")

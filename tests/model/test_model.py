@@ -1,0 +1,48 @@
+"""Any sequence of verbs does to a store what it does to a few dicts. STOOK_MODEL_EXAMPLES=N looks at N sequences."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.contract.checked_store import CheckedStore
+from tests.contract.moving_clock import MovingClock
+from tests.contract.stores import KINDS, open_store
+from tests.model.store_machine import StoreMachine
+
+EXAMPLES = int(os.environ.get("STOOK_MODEL_EXAMPLES", "0"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_does_what_its_model_does(kind, request, tmp_path):
+    few = {"sqlite": 60, "postgres": 20}[kind]
+    limits = settings(max_examples=EXAMPLES or few, stateful_step_count=40)
+    with asyncio.Runner() as runner:
+        if kind == "sqlite":
+            number = iter(range(10**9))
+
+            def opened():
+                return runner.run(open_store(f"sqlite:///{tmp_path / str(next(number))}.db"))
+
+            def closed(store):
+                runner.run(store.close())
+
+            run_state_machine_as_test(lambda: StoreMachine(runner, opened, closed), settings=limits)
+            return
+        clock = MovingClock()
+        whole = runner.run(open_store(request.getfixturevalue("fresh_postgres"), clock))
+        start = clock.now
+
+        def emptied():
+            clock.now = start
+            runner.run(whole.tables.empty())
+            return CheckedStore(whole.store, whole.tables, clock, kind)
+
+        try:
+            run_state_machine_as_test(lambda: StoreMachine(runner, emptied, lambda _: None), settings=limits)
+        finally:
+            runner.run(whole.close())

@@ -1,0 +1,279 @@
+"""A source in memory: leases, fencing, retries, losses and halves as the engine has them, without its clock.
+
+Back-offs take no time: a retry is claimable at once, and what it asked for is in `troubles`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from stook.core.errors import StoreUnavailable
+from stook.core.payload import encode
+from stook.core.policy import TaskPolicy
+from stook.worker.source import Claimed, Renewed, Settled, Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from stook.worker.source import Claim, Settlement, Trouble
+
+__all__ = ["FakeBatch", "FakeSource", "Segment"]
+
+
+@dataclass
+class FakeBatch:
+    id: bytes
+    payloads: list[bytes]
+    states: list[str]
+    results: list[bytes | None]
+    runs: list[int]
+    """How often each item was claimed."""
+    troubles: list[list[Trouble]]
+    losses: list[int]
+
+    def values(self):
+        return [None if raw is None else raw.decode() for raw in self.results]
+
+    def only(self, index: int = 0) -> Trouble:
+        assert len(self.troubles[index]) == 1, self.troubles[index]
+        return self.troubles[index][0]
+
+
+@dataclass
+class Segment:
+    batch: FakeBatch
+    task: str
+    policy: TaskPolicy
+    offsets: list[int]
+    attempt: int = 1
+    closed: bool = False
+    exclusive: bool = False
+    forced: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class FakeSource:
+    def __init__(self) -> None:
+        self.batches: list[FakeBatch] = []
+        self.ready: deque[Segment] = deque()
+        self.leases: dict[int, Segment] = {}
+        self.claims: list[Claim] = []
+        self.settlements: list[Settlement] = []
+        self.renewals: list[tuple[tuple[int, ...], float]] = []
+        self.claim_errors: list[BaseException] = []
+        self.settle_errors: list[BaseException] = []
+        self.renew_errors: list[BaseException] = []
+        self.refuses: Callable[[Settlement], bool] = lambda _: False
+        self.settle_gate: asyncio.Event | None = None
+        self.announced: float | None = None
+        self.stale = 0
+        self._asked: dict[int, set[int]] = {}
+        self._tokens = count(1)
+        self._changed = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._lock = threading.Lock()
+
+    # ------------------------------------------------------------------------------------------------- for tests
+
+    def submit(
+        self,
+        payloads: Iterable[Any],
+        *,
+        task: str = "t",
+        policy: TaskPolicy | None = None,
+        per_slice: int = 512,
+        **segment: Any,
+    ) -> FakeBatch:
+        raws = [encode(payload) for payload in payloads]
+        size = len(raws)
+        number = len(self.batches) + 1
+        batch = FakeBatch(
+            number.to_bytes(12, "big") + b"\0\0\0\0",
+            raws,
+            ["queued"] * size,
+            [None] * size,
+            [0] * size,
+            [[] for _ in raws],
+            [0] * size,
+        )
+        self.batches.append(batch)
+        for at in range(0, size, per_slice):
+            offsets = list(range(at, min(size, at + per_slice)))
+            self.ready.append(Segment(batch, task, policy or TaskPolicy(), offsets, **segment))
+        self._changed.set()
+        return batch
+
+    async def ended(self, batch: FakeBatch) -> None:
+        """Every item of the batch has come to its end."""
+        while set(batch.states) & {"queued", "running"}:
+            self._ended.clear()
+            await self._ended.wait()
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        """`condition` holds after something was claimed, settled or renewed."""
+        while not condition():
+            self._ended.clear()
+            await self._ended.wait()
+
+    def cancel(self, batch: FakeBatch, *offsets: int) -> None:
+        for token, segment in self.leases.items():
+            if segment.batch is batch:
+                asked = set(offsets or segment.offsets) & set(segment.offsets)
+                if asked:
+                    self._asked.setdefault(token, set()).update(asked)
+
+    def lose(self, batch: FakeBatch) -> None:
+        """The leases lapse: what was held is queued again."""
+        with self._lock:
+            for token, segment in list(self.leases.items()):
+                if segment.batch is batch:
+                    del self.leases[token]
+                    self._queue(segment, segment.offsets)
+
+    # ---------------------------------------------------------------------------------------------- the protocol
+
+    async def claim(self, claim: Claim) -> Claimed:
+        self.claims.append(claim)
+        if self.claim_errors:
+            raise self.claim_errors.pop(0)
+        with self._lock:
+            slices = self._lease(claim)
+        suspects = any(one.exclusive and one.task in claim.tasks for one in self.ready)
+        self._ended.set()
+        return Claimed(slices, suspects=suspects, wait=self.announced)
+
+    def _lease(self, claim: Claim) -> list[Slice]:
+        suspects = [one for one in self.ready if one.exclusive and one.task in claim.tasks]
+        if suspects and claim.idle:
+            self.ready.remove(suspects[0])
+            return [self._slice(suspects[0])]
+        found: list[Slice] = []
+        left = claim.items
+        for segment in list(self.ready):
+            if segment.task not in claim.tasks or segment.exclusive:
+                continue
+            if left <= 0 or len(found) == claim.slices:
+                break
+            take = len(segment.offsets) if segment.closed else min(left, len(segment.offsets))
+            taken = replace(segment, offsets=segment.offsets[:take])
+            segment.offsets = segment.offsets[take:]
+            if not segment.offsets:
+                self.ready.remove(segment)
+            left -= take
+            found.append(self._slice(taken))
+        return found
+
+    def _slice(self, segment: Segment) -> Slice:
+        token = next(self._tokens)
+        self.leases[token] = segment
+        batch, offsets = segment.batch, segment.offsets
+        for offset in offsets:
+            assert batch.states[offset] == "queued", "one item is in one place"
+            batch.states[offset] = "running"
+            batch.runs[offset] += 1
+        run = offsets == list(range(offsets[0], offsets[-1] + 1))
+        return Slice(
+            token=token,
+            batch_id=batch.id,
+            first=0,
+            offsets=range(offsets[0], offsets[-1] + 1) if run else offsets,
+            payload=b"[" + b",".join(batch.payloads[offset] for offset in offsets) + b"]",
+            task=segment.task,
+            attempt=segment.attempt,
+            round=1,
+            priority=0,
+            policy=segment.policy,
+            created_at=1_700_000_000_000_000,
+            lease_until=0,
+            exclusive=segment.exclusive,
+            closed=segment.closed,
+            forced=segment.forced,
+            metadata=segment.metadata,
+        )
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Settled:
+        if self.settle_gate is not None:
+            await self.settle_gate.wait()
+        if self.settle_errors:
+            raise self.settle_errors.pop(0)
+        for one in settlements:
+            if self.refuses(one):
+                raise ValueError("refused")
+        lost = []
+        with self._lock:
+            for one in settlements:
+                self.settlements.append(one)
+                if one.token in self.leases:
+                    self._settle(one, self.leases[one.token])
+                else:
+                    lost.append(one.token)
+        self._ended.set()
+        return Settled(lost=lost, stale=self.stale)
+
+    def _settle(self, one: Settlement, lease: Segment) -> None:
+        batch = lease.batch
+        assert list(one.offsets) == sorted(one.offsets)
+        assert len(one.offsets) == len(one.results) == len(one.durations)
+        settled = [*one.offsets, *(trouble.offset for trouble in one.troubles)]
+        assert len(set(settled)) == len(settled)
+        assert set(settled) <= set(lease.offsets), "each item once"
+        lease.offsets = [offset for offset in lease.offsets if offset not in set(settled)]
+        if not lease.offsets:
+            del self.leases[one.token]
+        for offset, result in zip(one.offsets, one.results, strict=True):
+            batch.states[offset], batch.results[offset] = "succeeded", result
+        halves: dict[int, list[int]] = {}
+        for trouble in one.troubles:
+            batch.troubles[trouble.offset].append(trouble)
+            match trouble.kind:
+                case "failed" if trouble.retryable and lease.attempt < lease.policy.max_attempts:
+                    again = replace(lease, attempt=lease.attempt + 1, closed=trouble.singly)
+                    self._queue(again, [trouble.offset])
+                case "failed":
+                    batch.states[trouble.offset] = "failed"
+                case "released":
+                    self._queue(lease, [trouble.offset])
+                case "cancelled":
+                    batch.states[trouble.offset] = "cancelled"
+                case "lost":
+                    batch.losses[trouble.offset] += 1
+                    if batch.losses[trouble.offset] >= lease.policy.max_losses:
+                        batch.states[trouble.offset] = "failed"
+                    else:
+                        self._queue(replace(lease, exclusive=True), [trouble.offset])
+                case "bisected":
+                    halves.setdefault(trouble.halves, []).append(trouble.offset)
+        for half in halves.values():
+            self._queue(replace(lease, closed=True, forced="bisect"), half)
+
+    def _queue(self, like: Segment, offsets: list[int]) -> None:
+        for offset in offsets:
+            like.batch.states[offset] = "queued"
+        self.ready.append(replace(like, offsets=sorted(offsets)))
+        self._changed.set()
+
+    def renew(self, worker: str, tokens: Sequence[int], lease: float) -> Renewed:
+        self.renewals.append((tuple(tokens), lease))
+        if self.renew_errors:
+            raise self.renew_errors.pop(0)
+        lost = [token for token in tokens if token not in self.leases]
+        return Renewed(lost, [(token, sorted(asked)) for token, asked in self._asked.items() if token in tokens])
+
+    async def wait(self, tasks: Sequence[str], timeout: float) -> bool:
+        self._changed.clear()
+        if any(one.task in tasks and not one.exclusive for one in self.ready):
+            return True
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+
+def unavailable() -> StoreUnavailable:
+    return StoreUnavailable("the database does not answer")
