@@ -49,8 +49,8 @@ class Crew:
         self.posts: list[Post] = []
         self._mark = mark
         self._serial = 0
+        self.ended_by_themselves = 0
         self._unexpected: list[str] = []
-        self._ended = 0
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +132,6 @@ class Crew:
                 break
             self.fill(post)
             await asyncio.sleep(1.0)
-        self._ended += 1
         self._release(post)
         post.child = None
 
@@ -172,6 +171,7 @@ class Crew:
         assert post.child is not None
         code = post.child.poll()
         if code is not None:
+            self.ended_by_themselves += 1
             self._unexpected.append(f"{post.role} ended by itself with code {code}{self._last_words()}")
         return code is not None
 

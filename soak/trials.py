@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from soak.databases import given, own_postgres, own_sqlite
 from soak.load import run_load
+from soak.poison import run_poison
+from soak.races import run_races
 from soak.report import Ledger, Trial
 from soak.tasks import LOAD
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["TRIALS", "run_trial", "run_trials"]
 
 SERVER_EVERY: Final = 20.0
+RACES: Final = 10_000
+POISONED: Final = 10_000
 Found = tuple[dict[str, int], Ledger]
 Run = Callable[["Database", Path, int, float], Coroutine[Any, Any, Found]]
 
@@ -37,7 +41,15 @@ async def _t2(database: Database, folder: Path, seed: int, seconds: float) -> Fo
     return await run_load(database, folder, seed=seed, seconds=seconds, tasks=LOAD, server_every=every)
 
 
-TRIALS: Final[dict[str, Run]] = {"T1": _t1, "T2": _t2}
+async def _t3(database: Database, _folder: Path, seed: int, _seconds: float) -> Found:
+    return await run_races(database, seed=seed, rounds=RACES)
+
+
+async def _t5(database: Database, folder: Path, seed: int, _seconds: float) -> Found:
+    return await run_poison(database, folder, seed=seed, items=POISONED)
+
+
+TRIALS: Final[dict[str, Run]] = {"T1": _t1, "T2": _t2, "T3": _t3, "T5": _t5}
 
 
 def run_trials(ids: Sequence[str], *, store: str | None, seed: int | None, seconds: float) -> Iterator[Trial]:

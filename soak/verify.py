@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stook.store.script.read.item_row import ItemRow
     from stook.wiring.session import Session
 
-__all__ = ["Verifier", "check_batch"]
+__all__ = ["Verifier", "check_batch", "events_of"]
 
 _ENDS: Final = {"succeeded", "partially_failed", "failed", "cancelled", "expired"}
 _answer = msgspec.json.Decoder(dict[str, int])
@@ -70,7 +70,7 @@ class Verifier:
             ]
             await _limbo(tables, self._ledger)
             await _attempts(tables, self._ledger)
-            events = await _events(tables)
+            events = await events_of(tables)
         for one in batches:
             journal = self._journals.get(one.id, BatchJournal())
             plan = None if one.single else plan_of(self._seed, int(one.name.split("-")[1]), self._tasks)
@@ -240,7 +240,7 @@ async def _attempts(tables: Tables, ledger: Ledger) -> None:
         ledger.wrong(what, f"{execution_id(bytes(batch_id), index)} failed {count} times in round {round_}")
 
 
-async def _events(tables: Tables) -> dict[bytes, list[tuple[str, dict[str, Any]]]]:
+async def events_of(tables: Tables) -> dict[bytes, list[tuple[str, dict[str, Any]]]]:
     events: dict[bytes, list[tuple[str, dict[str, Any]]]] = {}
     for batch_id, kind, body in await tables.fetch("select batch_id, kind, body from event order by id"):
         events.setdefault(bytes(batch_id), []).append((kind, msgspec.json.decode(body)))

@@ -8,6 +8,7 @@ from stook.core.errors import NotFound, OptionError
 from stook.core.ids import execution_id, parse_id
 from stook.core.retry_scope import RetryScope
 from stook.core.states import State
+from stook.store.script.cancel_items import cancel_items
 from stook.store.script.read.batch_list import list_batches
 from stook.store.script.read.execution_view import show_execution, show_item, show_key
 from stook.store.script.read.executions import executions, failures
@@ -111,6 +112,15 @@ async def test_options_that_make_no_sense_are_refused(store):
             await store.read(executions, batch, **options)
 
 
+async def test_many_chunks_are_looked_through(store):
+    batch = await submit_items(store, 400, per=2)
+    await store.write(cancel_items, batch, [3, 170, 399])
+    for limit in (1, 10):
+        rows = await paged(store, batch, limit, states={State.cancelled})
+        assert [row.index for row in rows] == [3, 170, 399]
+    assert [row.index for row in await paged(store, batch, 150)] == list(range(400))
+
+
 async def test_a_page_reads_the_payloads_it_shows_and_no_others(store):
     batch = await submit_items(store, 400, per=100)
     await store.write(executions, batch, after=150, limit=5)
@@ -182,6 +192,18 @@ async def test_losses_are_told_apart_from_attempts(store):
     (last,) = view.attempts
     assert (last.attempt, last.loss, last.final, last.error.code) == (1, 3, True, "worker_lost")
     assert (view.item.error.code, view.batch.losses) == ("worker_lost", 4)
+
+
+async def test_its_history_is_in_the_order_of_time(store):
+    batch = await submit_items(store, 1)
+    await send(store, fail(await take_one(store), kind="lost", message="lost first"))
+    store.clock.advance(1)
+    await send(store, fail(await take_one(store), retryable=False, message="then failed"))
+    view = await store.read(show_item, batch, 0)
+    assert [(one.attempt, one.loss, one.error.message) for one in view.attempts] == [
+        (1, 1, "lost first"),
+        (1, 0, "then failed"),
+    ]
 
 
 async def test_rounds_are_kept_apart_in_its_history(store):

@@ -151,3 +151,24 @@ async def test_what_was_stopped_between_attempts_says_how_many_it_had(store):
         2: (State.succeeded, 1),
     }
     await end_all(store)
+
+
+async def test_each_stop_says_how_many_attempts_its_own_round_had(store):
+    batch = await submit_items(store, 2)
+    for _ in range(2):
+        await send(store, fail(await take_one(store)))
+        await run_due(store, 100)
+    await store.write(cancel, batch, hard=False, reason="first")
+    await store.write(retry, batch, RetryScope(states=("cancelled",), indexes=(1,)))
+    await send(store, fail(await take_one(store)))
+    await store.write(cancel, batch, hard=False, reason="second")
+    found = await store.read(follow_items, batch)
+    assert [(item.index, item.round, item.attempts) for item in found.items] == [(0, 1, 2), (1, 1, 2), (1, 2, 1)]
+
+
+async def test_a_loss_is_no_attempt(store):
+    batch = await submit_items(store, 1)
+    await send(store, fail(await take_one(store), kind="lost"))
+    await store.write(cancel, batch, hard=False, reason="enough")
+    (item,) = (await store.read(follow_items, batch)).items
+    assert item.attempts == 0

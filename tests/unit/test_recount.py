@@ -62,13 +62,15 @@ def test_one_wrong_item_is_found_among_all(items, data):
         (State.queued, ("ready", "leased")): "several",
         (State.scheduled, ("ready", "scheduled")): "several",
         (State.suspended, ("leased",)): "several",
-        (State.succeeded, ("leased",)): "ended_in_lease",
-        (State.cancelled, ("leased",)): "ended_in_lease",
+        (State.succeeded, ("leased",)): "ended_but_held",
+        (State.cancelled, ("leased",)): "ended_but_held",
+        (State.cancelled, ("ready",)): "ended_but_held",
+        (State.failed, ("scheduled",)): "ended_but_held",
     }
     item = data.draw(st.sampled_from(sorted(wrong)))
     at = data.draw(st.integers(0, len(items)))
     tally = tally_of(chunk_of([*items[:at], item, *items[at:]], first=100))
-    found = {name: getattr(tally, name) for name in ("nowhere", "several", "ended_in_lease") if getattr(tally, name)}
+    found = {name: getattr(tally, name) for name in ("nowhere", "several", "ended_but_held") if getattr(tally, name)}
     assert found == {wrong[item]: [100 + at]}
     (said,) = tally.differences()
     assert f"items {100 + at}" in said

@@ -22,8 +22,7 @@ _COUNTED: Final = ("total", "succeeded", "failed", "cancelled", "expired", "sche
 
 
 class ChunkPlaces(msgspec.Struct):
-    """Stored states of a chunk, and the offsets that segments and leases name. Segments may span items that have ended:
-    claims pass these over."""
+    """Stored states of a chunk, and the offsets that segments and leases name."""
 
     first: int
     states: bytes
@@ -33,20 +32,20 @@ class ChunkPlaces(msgspec.Struct):
 
 
 class Tally(msgspec.Struct):
-    """Items by index: those `nowhere` would never run again, those in `several` places would run twice, and of those
-    `ended_in_lease` a worker may still say something."""
+    """Items by index: those `nowhere` would never run again, those in `several` places would run twice, and those
+    `ended_but_held` would do so after a retry."""
 
     counters: Counters = msgspec.field(default_factory=Counters)
     nowhere: list[int] = msgspec.field(default_factory=list)
     several: list[int] = msgspec.field(default_factory=list)
-    ended_in_lease: list[int] = msgspec.field(default_factory=list)
+    ended_but_held: list[int] = msgspec.field(default_factory=list)
 
     def differences(self) -> list[str]:
         """Empty: every execution is in exactly one place."""
         return [
             *_told(self.nowhere, "have not ended, and are in no segment, lease or suspension"),
             *_told(self.several, "are in several places at once"),
-            *_told(self.ended_in_lease, "have ended, and a lease still holds them"),
+            *_told(self.ended_but_held, "have ended, and a segment or lease still holds them"),
         ]
 
 
@@ -95,7 +94,7 @@ def _count(counters: Counters, state: State, count: int, *, leased: bool, due: b
 def _wrong(tally: Tally, state: State, leases: int, segments: int) -> list[int] | None:
     """The list such items belong in, if something is wrong with them."""
     if state in TERMINAL:
-        return tally.ended_in_lease if leases else None
+        return tally.ended_but_held if leases or segments else None
     places = leases + (state is State.suspended)
     if state in (State.queued, State.scheduled):
         places += segments

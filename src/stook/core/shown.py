@@ -29,7 +29,7 @@ _LEASED = _table(*((before, State.running) for before in (State.queued, State.sc
 
 def shown(states: bytes, scheduled: Iterable[Sequence[int]], running: Iterable[Sequence[int]]) -> bytes:
     """One byte per item, each a `State` but never `cancelling`. `scheduled` are offsets in scheduled segments,
-    `running` those in live leases; either may span items that have ended."""
+    `running` those in live leases; what has ended stays so, whoever still names it."""
     result = bytearray(states.translate(_STORED))
     for offsets in scheduled:
         _lay(result, offsets, _LATER)

@@ -72,9 +72,10 @@ class Flusher:
             self._due.set()
 
     async def emptied(self) -> None:
-        """Returns when everything noted so far is settled, or lost."""
+        """Returns when everything noted so far is settled, or lost; at once if nothing is settled any more."""
         self.hurry()
-        await self._empty.wait()
+        if self._task is not None and not self._task.done():
+            await self._empty.wait()
 
     async def _run(self) -> None:
         try:

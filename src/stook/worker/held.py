@@ -136,7 +136,10 @@ class Held:
         """
         took = nanoseconds // 1000
         if self.signals:
-            self.signals.pop(offset, None)
+            signal = self.signals.pop(offset, None)
+            if signal is not None and signal.reason == "cancelled":  # the handler may know before the loop does
+                self.cancelled.add(offset)
+                self.blocked = True
         if type(ended) is bytes and nanoseconds <= self.limit and not self.blocked:
             self.done.append((offset, ended, took))
             self.left = left = self.left - 1

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from stook.core.errors import ConfigError
 from stook.worker.flusher import Flusher
 from stook.worker.group_lane import GroupLane
+from stook.worker.held import NEVER
 from stook.worker.lanes import SlotLane
 from stook.worker.live import Live
 from stook.worker.outbox import Outbox
@@ -97,7 +98,7 @@ class WorkerRuntime:
 
     @property
     def running(self) -> int:
-        """Handler calls under way."""
+        """Slots and children that have work."""
         if not self._started:
             return 0
         return self._slots.busy + (0 if self._children is None else self._children.busy)
@@ -170,7 +171,9 @@ class WorkerRuntime:
         await asyncio.wait({self._pulling})
         for lane in self._lanes:
             lane.close("stop")
-        while grace > 0 and self._slots.groups and self._slots.busy < self._slots.count:
+        waiting = NEVER
+        while grace > 0 and 0 < len(self._slots.groups) < waiting:  # those that a slot is free for
+            waiting = len(self._slots.groups)
             self._slots.rouse(self._slots.count)
             await asyncio.sleep(0)
         for held in self._live.all():
@@ -283,10 +286,10 @@ class WorkerRuntime:
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            error = task.exception()
-            if error is not None:
-                self._fail(error)
+        if task.cancelled():
+            self._slots.closing = True  # the program ends without stopping the worker: nothing new is started
+        elif (error := task.exception()) is not None:
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         if self.failure is None:

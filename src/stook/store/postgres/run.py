@@ -191,5 +191,5 @@ def _is_large(rows: Sequence[Row]) -> bool:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode(errors="replace").decode().replace("\0", "\ufffd")
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
     return tuple(_plain(one) for one in value) if isinstance(value, tuple) else value

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ask", "claim"]
 
+CONTENDED = 0.002
+"""Seconds. Other claims hold every segment there is: they let go of what they do not take in a moment."""
 HEADS = 24
 """Segments looked at per task and project: more than a claim takes, so that a few at their limit hide nothing."""
 MOST_HEADS = 1024
@@ -88,6 +90,8 @@ def claim(ask: Ask) -> Script[Claimed]:
     most = HEADS
     while flows:
         rows = yield Each("claim_heads", [(task, project, b"".join(full), most) for task, project in flows])
+        if not rows and not full:
+            return Claimed([], suspects=suspect is not None, wait=CONTENDED)
         segments = {row[0]: _Segment(*row) for row in rows}
         groups, wait_until = group_items(list(segments.values()), now)
         size = largest_group(segments.values())

@@ -122,7 +122,7 @@ def _bookkeeping(batch: BatchRow, counted: Counters) -> Script[list[str]]:
     grouped = groups[0][0] or 0
     if grouped != counted.failed:
         differences.append(f"the failure groups hold {grouped} executions, {counted.failed} have failed")
-    over = batch.sealed_at is not None and counted.terminal == counted.total and batch.probe is None
+    over = batch.sealed_at is not None and counted.terminal == counted.total
     if batch.ended_phase and not over:
         differences.append(f"it has ended, {counted.total - counted.terminal} executions have not")
     if over and not batch.ended_phase:

@@ -39,9 +39,9 @@ def _head(row: Row) -> Head:
 
 
 def heads_from(batch_id: bytes, index: int, limit: int) -> Script[list[Head]]:
-    """The chunk that holds `index` and those behind it, in order."""
+    """The chunk that holds item `index`, which is there, and those behind it, in order."""
     rows: list[Row] = yield All("read_heads_from", (batch_id, index, limit))
-    return [_head(row) for row in rows if row[0] + row[1] > index]
+    return [_head(row) for row in rows]
 
 
 def heads_of(batch_id: bytes, firsts: Iterable[int]) -> Script[dict[int, Head]]:

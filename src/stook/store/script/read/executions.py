@@ -98,8 +98,6 @@ def _by_state(batch_id: bytes, wanted: frozenset[State], within: range, most: in
                 found.extend((first, index) for index in indexes if states[index - first] in wanted)
             if len(found) >= most:
                 break
-        if len(chunks) < _BITE:
-            break
         at = chunks[-1][0] + len(chunks[-1][1])
     return found[:most]
 

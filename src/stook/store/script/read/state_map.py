@@ -26,7 +26,8 @@ def state_map(batch_id: bytes, after: int = 0, chunks: int = 2000) -> Script[lis
 
 
 def shown_states(batch_id: bytes, after: int, chunks: int) -> Script[list[tuple[int, bytes]]]:
+    """`state_map`, for an item that is known to be there."""
     rows: list[Row] = yield All("read_states_from", (batch_id, after, chunks))
-    stored = {first: states for first, states in rows if first + len(states) > after}
+    stored = {row[0]: row[1] for row in rows}
     places = yield from find_whereabouts(batch_id, stored, gapless=True)
     return [(first, places[first].shown(states)) for first, states in stored.items()]

@@ -36,7 +36,7 @@ class HeldBy(msgspec.Struct, gc=False):
 
 
 class Waits(msgspec.Struct, gc=False):
-    """A segment. It may span items that have ended; claims pass these over."""
+    """A segment."""
 
     offsets: Sequence[int]
     status: SegmentStatus

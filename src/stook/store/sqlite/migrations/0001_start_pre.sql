@@ -60,6 +60,7 @@ create table batch (
 ) without rowid;
 create unique index batch_key on batch (project, key) where key is not null;
 create index batch_shown on batch (project, id) where single = 0 and phase <> 'deleted';
+create index batch_named on batch (project, name, id) where single = 0 and phase <> 'deleted';
 create index batch_deadline on batch (deadline_at) where deadline_at is not null and phase not in ('closed', 'deleted');
 create index batch_open on batch (open_until) where phase = 'open';
 create index batch_deleted on batch (id) where phase = 'deleted';
