@@ -140,8 +140,9 @@ def latency(seconds: Sequence[float]) -> Figures:
 
 
 @contextlib.contextmanager
-def worker_beside(script: str, ask: Ask) -> Iterator[None]:
-    """The same script in its mode `worker`, as a process of its own that has said it is ready; ended on the way out."""
+def worker_beside(script: str, ask: Ask) -> Iterator[int]:
+    """The same script in its mode `worker`, as a process of its own that has said it is ready: its id. Ended on the way
+    out."""
     command = [sys.executable, "-P", script, "worker", "--target", ask.target, "--n", str(ask.n)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         try:
@@ -149,7 +150,7 @@ def worker_beside(script: str, ask: Ask) -> Iterator[None]:
             if child.stdout.readline().strip() != READY:
                 msg = f"the worker of {script} ended before it was ready"
                 raise RuntimeError(msg)
-            yield
+            yield child.pid
         finally:
             child.terminate()
             try:

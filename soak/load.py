@@ -100,6 +100,8 @@ async def run_load(
     """`server_every`: the server is restarted about every so many seconds; None: processes are killed instead."""
     ledger = Ledger()
     project = f"soak-{seed}-{int(time.time())}"
+    async with open_session(read_settings(url=database.url, project=project)):
+        pass  # its schema is there before twenty want it at once: that is another test
     with Crew(folder, project) as crew:
         load = Load(database, crew, seed=seed, project=project, tasks=tasks)
         if server_every is None:

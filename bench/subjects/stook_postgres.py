@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from bench.gauges import CoresBusy, resident_mib
-from bench.probe import Ask, Figures, Tally, answer, result, row, say_ready, timed_calls, worker_beside
+from bench.probe import Ask, Figures, Tally, answer, result, say_ready, timed_calls, worker_beside
 from bench.subjects import noop
 from bench.subjects.operations import operations
 from stook import App, BatchConfig

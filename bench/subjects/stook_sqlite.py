@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from bench.probe import Ask, Figures, answer
 from bench.subjects import noop
 from bench.subjects.operations import operations
-from stook import App
 
 SPARE = 20_000_000
 """Bytes that a database may have beyond what is proportional."""
@@ -34,10 +35,12 @@ def operate(ask: Ask) -> Figures:
 
 
 def disk(ask: Ask) -> Figures:
-    """The file as it is when the last connection has closed: SQLite takes its log into it then."""
+    """The file, after a checkpoint that has taken the log into it."""
     noop.drain(ask, url(ask))
-    if Path(f"{ask.target}-wal").exists():
-        msg = "the log is still there: somebody has the file open"
+    with closing(sqlite3.connect(ask.target)) as connection:
+        busy, _, _ = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+    if busy:
+        msg = "somebody has the file open"
         raise RuntimeError(msg)
     return {"size_ratio": (Path(ask.target).stat().st_size - SPARE) / noop.size_of_items(ask.n)}
 

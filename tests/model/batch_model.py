@@ -139,13 +139,13 @@ class Model:
         lease = self.leases.get(token)
         if lease is None:
             return False, 0
-        stale = 0
+        stale, together = 0, object()
         for index, verdict in verdicts.items():
             item = lease.items.pop(index, None)
             if item is None:
                 stale += 1
             else:
-                self._verdict(lease, item, verdict, herd=(token, "handed back", len(lease.items)))
+                self._verdict(lease, item, verdict, herd=together)
         if not lease.items:
             del self.leases[token]
         self._after(lease.batch)

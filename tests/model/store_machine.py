@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from stook.core.errors import Conflict
 from stook.core.policy import RetryPolicy
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreMachine"]
 
-ENDS = st.sampled_from([State.failed, State.cancelled, State.expired])
+_ENDS = (State.failed, State.cancelled, State.expired)
+ENDS = st.sampled_from(_ENDS)
+PICK = st.integers(0, 60)
+WORKERS = st.sampled_from("ab")
 VERDICTS = st.sampled_from(
     ["succeed", "succeed", "succeed", "fail", "fail", "fail for good", "release", "lose", "cancelled"]
 )
@@ -48,9 +51,6 @@ _LATER = st.none() | st.integers(-5, 60)
 class StoreMachine(RuleBasedStateMachine):
     """`opened` gives an empty store; it is closed by `closed`."""
 
-    batches = Bundle("batches")
-    tokens = Bundle("tokens")
-
     def __init__(self, runner: asyncio.Runner, opened: Callable[[], CheckedStore], closed: Callable[[Any], None]) -> None:
         super().__init__()
         self._run = runner.run
@@ -58,11 +58,18 @@ class StoreMachine(RuleBasedStateMachine):
         self._closed = closed
         self.model = Model()
         self.model.now = self.store.clock.now
+        self.firsts: dict[int, int] = {}
 
     def teardown(self) -> None:
         self._closed(self.store)
 
     # ------------------------------------------------------------------------------------------- helpers
+
+    def live(self) -> list[Batch]:
+        return [batch for batch in self.model.batches.values() if batch.phase != "closed"]
+
+    def ended(self, batch: Batch) -> bool:
+        return any(item.state in _ENDS for item in batch.items)
 
     def write(self, verb: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return self._run(self.store.write(verb, *arguments, **options))
@@ -107,12 +114,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     # -------------------------------------------------------------------------------------------- intake
 
-    @initialize(target=batches)
-    def first(self) -> bytes:
-        return self.submit(6, 4, 0, None, None, None, None, 2, 2, None, sealed=True)
+    @initialize()
+    def first(self) -> None:
+        self.submit(6, 4, 0, None, None, None, None, 2, 2, None, sealed=True)
 
+    @precondition(lambda self: len(self.live()) < 4)
     @rule(
-        target=batches,
         count=st.integers(0, 12),
         per=st.integers(1, 6),
         priority=st.integers(-1, 1),
@@ -127,7 +134,7 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def submit(
         self, count, per, priority, run, expires, deadline, patience, attempts, losses, limit, *, sealed
-    ) -> bytes:
+    ) -> None:
         retries = RetryPolicy(backoff="fixed", base=DELAY)
         new = new_batch(
             self.store,
@@ -140,30 +147,48 @@ class StoreMachine(RuleBasedStateMachine):
         self.write(create_batch, new)
         batch = Batch(new.id, priority, attempts, losses, limit, new.deadline_at, new.open_until)
         self.model.batches[new.id] = batch
-        self.append(new.id, count, per, run, expires)
+        self._append(batch, count, per, run, expires)
         if sealed:
-            self.seal(new.id)
-        return new.id
+            self._seal(batch)
 
-    def batch(self, batch_id: bytes) -> Batch | None:
-        return self.model.batches.get(batch_id)
+    def _append(self, batch: Batch, count, per, run, expires) -> None:
+        times = {"run_at": self.at(run), "expires_at": self.at(expires)}
+        chunks = chunked(payloads(count, len(batch.items)), per)
+        self.both(lambda: self.model.append(batch, count, **times), append, batch.id, chunks, **times)
 
-    @rule(batch_id=batches, count=st.integers(1, 8), per=st.integers(1, 6), run=_LATER, expires=_LATER)
-    def append(self, batch_id, count, per, run, expires) -> None:
-        if batch := self.batch(batch_id):
-            times = {"run_at": self.at(run), "expires_at": self.at(expires)}
-            chunks = chunked(payloads(count, len(batch.items)), per)
-            self.both(lambda: self.model.append(batch, count, **times), append, batch_id, chunks, **times)
+    def _seal(self, batch: Batch) -> None:
+        self.both(lambda: self.model.seal(batch), seal, batch.id)
 
-    @rule(batch_id=batches)
-    def seal(self, batch_id) -> None:
-        if batch := self.batch(batch_id):
-            self.both(lambda: self.model.seal(batch), seal, batch_id)
+    @precondition(lambda self: any(not batch.sealed for batch in self.live()))
+    @rule(nth=PICK, count=st.integers(1, 8), per=st.integers(1, 6), run=_LATER, expires=_LATER, sealed=st.booleans())
+    def append(self, nth, count, per, run, expires, sealed) -> None:
+        batch = _nth([batch for batch in self.live() if not batch.sealed], nth)
+        self._append(batch, count, per, run, expires)
+        if sealed:
+            self._seal(batch)
 
     # ---------------------------------------------------------------------------------------------- work
 
-    @rule(target=tokens, items=st.integers(1, 12), idle=st.booleans(), worker=st.sampled_from("ab"), lease=st.integers(5, 40))
-    def claim(self, items, idle, worker, lease) -> list[int]:
+    @precondition(lambda self: self.model.ready(suspect=False) or self.model.ready(suspect=True))
+    @rule(items=st.integers(1, 12), idle=st.booleans(), worker=WORKERS, lease=st.integers(5, 40))
+    def claim(self, items, idle, worker, lease) -> None:
+        self._claim(items, idle, worker, lease)
+
+    @precondition(lambda self: self.model.ready(suspect=False) or self.model.ready(suspect=True))
+    @rule(items=st.integers(1, 12), verdicts=st.lists(VERDICTS, min_size=1, max_size=4), idle=st.booleans())
+    def work(self, items, verdicts, idle) -> None:
+        for token in self._claim(items, idle, "c", 30):
+            indexes = sorted(self.model.leases[token].items)
+            self.settle_as(token, {index: verdicts[place % len(verdicts)] for place, index in enumerate(indexes)})
+
+    @precondition(lambda self: self.model.ready(suspect=False) or self.model.ready(suspect=True))
+    @rule(items=st.integers(1, 12), idle=st.booleans())
+    def a_worker_takes_and_dies(self, items, idle) -> None:
+        if tokens := self._claim(items, idle, "d", 30):
+            answer, expected = self.both(lambda: self.model.lose(tokens), lose_workers, ["d"])
+            assert answer == expected
+
+    def _claim(self, items, idle, worker, lease) -> list[int]:
         claimed = self._run(take(self.store, items, idle=idle, worker=worker, lease=lease))
         suspects = self.model.ready(suspect=True)
         assert claimed.suspects == bool(suspects)
@@ -179,6 +204,7 @@ class StoreMachine(RuleBasedStateMachine):
                 (one.attempt, one.round, one.priority)
             }
             self.model.claimed(one.token, batch, indexes, worker, self.at(lease), alone=one.exclusive)
+            self.firsts[one.token] = one.first
         if not any(one.exclusive for one in claimed.slices):
             assert sum(len(one.offsets) for one in claimed.slices) <= items
             left = [item.priority for _, item in self.model.ready(suspect=False)]
@@ -195,47 +221,47 @@ class StoreMachine(RuleBasedStateMachine):
         all_of_it = [item.index for item in batch.items if item.suspect and item.state is State.queued and item.herd == herd]
         assert indexes == all_of_it[: self.model.room(batch)]
 
-    @rule(tokens=tokens, data=st.data())
-    def settle(self, tokens, data) -> None:
-        for token in tokens:
-            lease = self.model.leases.get(token)
-            if lease is None:
-                answer = self._run(send(self.store, Settlement(token, self.known(), [0], [b"1"], [1])))
-                assert answer.lost == [token]
-                continue
-            indexes = st.sampled_from(range(len(lease.batch.items)))
-            mine = st.sampled_from(sorted(lease.items))
-            chosen = data.draw(st.lists(mine | indexes if data.draw(st.booleans()) else mine, unique=True))
-            verdicts = {index: data.draw(VERDICTS) for index in chosen}
-            self.settle_as(token, lease.batch, verdicts)
+    @precondition(lambda self: self.model.leases)
+    @rule(nth=PICK, verdict=VERDICTS)
+    def settle_whole(self, nth, verdict) -> None:
+        token = _nth(list(self.model.leases), nth)
+        self.settle_as(token, dict.fromkeys(sorted(self.model.leases[token].items), verdict))
 
-    @rule(tokens=tokens, verdict=VERDICTS)
-    def settle_whole(self, tokens, verdict) -> None:
-        for token in tokens:
-            if lease := self.model.leases.get(token):
-                self.settle_as(token, lease.batch, dict.fromkeys(sorted(lease.items), verdict))
+    @precondition(lambda self: self.model.leases)
+    @rule(nth=PICK, data=st.data())
+    def settle_some(self, nth, data) -> None:
+        """Of the slice, in any order; and some that are not its own."""
+        token = _nth(list(self.model.leases), nth)
+        lease = self.model.leases[token]
+        mine = st.sampled_from(sorted(lease.items))
+        strangers = st.integers(self.firsts[token], self.firsts[token] + 8)
+        chosen = data.draw(st.lists(mine | mine | mine | strangers, min_size=1, unique=True))
+        self.settle_as(token, {index: data.draw(VERDICTS) for index in chosen})
 
-    def known(self) -> bytes:
-        return next(iter(self.model.batches), bytes(16))
-
-    def settle_as(self, token: int, batch: Batch, verdicts: dict[int, str]) -> None:
-        (rows,) = self._run(self.store.tables.fetch(f"select first from lease where token = {token}"))
-        first = rows[0][0]
-        good = [index - first for index, verdict in verdicts.items() if verdict == "succeed" and index >= first]
-        bad = [
-            trouble(index - first, _KINDS[verdict][0], retryable=_KINDS[verdict][1])
-            for index, verdict in verdicts.items()
-            if verdict != "succeed" and index >= first
-        ]
-        settlement = Settlement(token, batch.id, good, [b"%d" % one for one in good], [1] * len(good), bad)
-        answer = self._run(send(self.store, settlement))
-        in_order = {index: v for index, v in verdicts.items() if v == "succeed" and index >= first}
-        in_order |= {index: v for index, v in verdicts.items() if v != "succeed" and index >= first}
-        live, stale = self.model.settle(token, in_order)
-        assert (answer.lost == [], answer.stale) == (live, stale)
+    def settle_late(self, token: int) -> None:
+        batch_id = next(iter(self.model.batches), bytes(16))
+        answer = self._run(send(self.store, Settlement(token, batch_id, [0], [b"1"], [1])))
+        assert answer.lost == [token]
         self.compare()
 
-    @rule(worker=st.sampled_from("ab"))
+    def settle_as(self, token: int, verdicts: dict[int, str]) -> None:
+        first, batch = self.firsts[token], self.model.leases[token].batch
+        good = {index: verdict for index, verdict in verdicts.items() if verdict == "succeed"}
+        bad = {index: verdict for index, verdict in verdicts.items() if verdict != "succeed"}
+        troubles = [
+            trouble(index - first, _KINDS[verdict][0], retryable=_KINDS[verdict][1]) for index, verdict in bad.items()
+        ]
+        offsets = [index - first for index in good]
+        settlement = Settlement(token, batch.id, offsets, [b"%d" % one for one in offsets], [1] * len(good), troubles)
+        answer = self._run(send(self.store, settlement))
+        live, stale = self.model.settle(token, good | bad)
+        assert (answer.lost == [], answer.stale) == (live, stale)
+        self.compare()
+        if token not in self.model.leases:
+            self.settle_late(token)
+
+    @precondition(lambda self: self.model.leases)
+    @rule(worker=WORKERS)
     def worker_dies(self, worker) -> None:
         tokens = [token for token, lease in self.model.leases.items() if lease.worker == worker]
         answer, expected = self.both(lambda: self.model.lose(tokens), lose_workers, [worker])
@@ -243,79 +269,79 @@ class StoreMachine(RuleBasedStateMachine):
 
     # ---------------------------------------------------------------------------------------------- time
 
-    @rule(seconds=st.sampled_from([1, 4, 9, 10, 30]))
-    def time_passes(self, seconds) -> None:
+    @rule(seconds=st.sampled_from([0, 1, 9, 10, 30]), sweep=st.sampled_from(["promote", "leases", "waiting", "overdue"]))
+    def time_passes(self, seconds, sweep) -> None:
         self.store.clock.advance(seconds)
-        self.model.now = self.store.clock.now
-
-    @rule()
-    def promote(self) -> None:
-        self.both(self.model.promote, promote_due)
-
-    @rule()
-    def expire_leases(self) -> None:
-        tokens = [token for token, lease in self.model.leases.items() if lease.expires_at <= self.model.now]
-        answer, expected = self.both(lambda: self.model.lose(tokens), expire_leases)
-        assert answer == expected
-
-    @rule()
-    def expire_waiting(self) -> None:
-        answer, expected = self.both(self.model.expire_waiting, expire_waiting)
-        assert answer == expected
-
-    @rule()
-    def end_overdue(self) -> None:
-        answer, expected = self.both(self.model.end_overdue, end_overdue)
-        assert answer == expected
+        now = self.model.now = self.store.clock.now
+        match sweep:
+            case "promote":
+                self.both(self.model.promote, promote_due)
+            case "leases":
+                tokens = [token for token, lease in self.model.leases.items() if lease.expires_at <= now]
+                answer, expected = self.both(lambda: self.model.lose(tokens), expire_leases)
+                assert answer == expected
+            case "waiting":
+                answer, expected = self.both(self.model.expire_waiting, expire_waiting)
+                assert answer == expected
+            case _:
+                answer, expected = self.both(self.model.end_overdue, end_overdue)
+                assert answer == expected
 
     # -------------------------------------------------------------------------------------------- people
 
-    @rule(batch_id=batches, hard=st.booleans())
-    def cancel(self, batch_id, hard) -> None:
-        if batch := self.batch(batch_id):
-            self.both(lambda: self.model.cancel(batch, hard=hard), cancel, batch_id, hard=hard, reason="")
+    @precondition(lambda self: self.model.batches)
+    @rule(nth=PICK, what=st.sampled_from(["soft", "hard", "pause", "resume", "append", "seal"]))
+    def operate(self, nth, what) -> None:
+        """On any batch, whether it makes sense or not."""
+        model, batch = self.model, _nth(list(self.model.batches.values()), nth)
+        match what:
+            case "soft" | "hard":
+                hard = what == "hard"
+                self.both(lambda: model.cancel(batch, hard=hard), cancel, batch.id, hard=hard, reason="")
+            case "pause":
+                self.both(lambda: model.pause(batch), pause, batch.id, reason="")
+            case "resume":
+                self.both(lambda: model.resume(batch), resume, batch.id, ramp=False)
+            case "append":
+                self._append(batch, 1, 1, None, None)
+            case _:
+                self._seal(batch)
 
-    @rule(batch_id=batches, indexes=st.lists(st.integers(0, 15), max_size=6))
-    def cancel_items(self, batch_id, indexes) -> None:
-        if batch := self.batch(batch_id):
-            answer, expected = self.both(lambda: self.model.cancel_items(batch, indexes), cancel_items, batch_id, indexes)
-            assert (answer.ended, answer.asked) == expected
+    @precondition(lambda self: self.live())
+    @rule(nth=PICK, indexes=st.lists(st.integers(0, 15), min_size=1, max_size=6))
+    def cancel_items(self, nth, indexes) -> None:
+        batch = _nth(self.live(), nth)
+        answer, expected = self.both(lambda: self.model.cancel_items(batch, indexes), cancel_items, batch.id, indexes)
+        assert (answer.ended, answer.asked) == expected
 
-    @rule(batch_id=batches)
-    def pause(self, batch_id) -> None:
-        if batch := self.batch(batch_id):
-            self.both(lambda: self.model.pause(batch), pause, batch_id, reason="")
-
-    @rule(batch_id=batches)
-    def resume(self, batch_id) -> None:
-        if batch := self.batch(batch_id):
-            self.both(lambda: self.model.resume(batch), resume, batch_id, ramp=False)
-
+    @precondition(lambda self: any(self.ended(batch) for batch in self.model.batches.values()))
     @rule(
-        batch_id=batches,
-        states=st.sets(ENDS, min_size=1),
+        nth=PICK,
+        states=st.sets(ENDS, min_size=1) | st.just(set(_ENDS)),
         indexes=st.none() | st.sets(st.integers(0, 15), max_size=8),
         probe=st.none() | st.integers(1, 3),
     )
-    def retry(self, batch_id, states, indexes, probe) -> None:
-        if batch := self.batch(batch_id):
-            names = tuple(sorted(state.name for state in states))
-            scope = RetryScope(names, indexes=None if indexes is None else tuple(sorted(indexes)))
-            answer, expected = self.both(
-                lambda: self.model.retry(batch, states, indexes, probe), retry, batch_id, scope, probe=probe
-            )
-            assert answer == expected
+    def retry(self, nth, states, indexes, probe) -> None:
+        batch = _nth([batch for batch in self.model.batches.values() if self.ended(batch)], nth)
+        scope = RetryScope(
+            tuple(sorted(state.name for state in states)), indexes=None if indexes is None else tuple(sorted(indexes))
+        )
+        answer, expected = self.both(
+            lambda: self.model.retry(batch, states, indexes, probe), retry, batch.id, scope, probe=probe
+        )
+        assert answer == expected
 
     @precondition(lambda self: any(batch.phase == "closed" for batch in self.model.batches.values()))
-    @rule()
-    def delete(self) -> None:
+    @rule(limit=st.integers(1, 5))
+    def delete(self, limit) -> None:
         batch = next(batch for batch in self.model.batches.values() if batch.phase == "closed")
         self.both(lambda: self.model.delete(batch), delete, batch.id)
-
-    @rule(limit=st.integers(1, 5))
-    def purge(self, limit) -> None:
         self.write(purge, limit)
         self.compare()
+
+
+def _nth(them: list[Any], number: int) -> Any:
+    return them[number % len(them)]
 
 
 def _seen(byte: int) -> State:

@@ -6,7 +6,7 @@ import asyncio
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contract.checked_store import CheckedStore
@@ -15,12 +15,14 @@ from tests.contract.stores import KINDS, open_store
 from tests.model.store_machine import StoreMachine
 
 EXAMPLES = int(os.environ.get("STOOK_MODEL_EXAMPLES", "0"))
+# To shrink a failure takes minutes: that is for whoever looks for one.
+PHASES = tuple(Phase) if EXAMPLES else (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_store_does_what_its_model_does(kind, request, tmp_path):
-    few = {"sqlite": 60, "postgres": 20}[kind]
-    limits = settings(max_examples=EXAMPLES or few, stateful_step_count=40)
+    few = {"sqlite": 120, "postgres": 30}[kind]
+    limits = settings(max_examples=EXAMPLES or few, stateful_step_count=50, phases=PHASES)
     with asyncio.Runner() as runner:
         if kind == "sqlite":
             number = iter(range(10**9))

@@ -67,7 +67,9 @@ async def renew_and_lapse(store):
 async def test_leases_are_locked_by_token(store, fresh_postgres, scene):
     for place in range(LEASES):
         first, second = await scene(store)
-        await both_wait(store, fresh_postgres, first, second, "select from lease order by token offset $1 limit 1", place)
+        await both_wait(
+            store, fresh_postgres, first, second, "select from lease order by token offset $1 limit 1", place
+        )
         await drain(store)
 
 
@@ -129,7 +131,9 @@ async def test_two_purges_leave_nothing_behind(store, fresh_postgres):
     raw = await asyncpg.connect(fresh_postgres, server_settings={"search_path": "stook"})
     await raw.execute("insert into event (batch_id, kind, body, at) select batch_id, 'k', '', 1 from event")
     store.audited = False
-    while await raw.fetchval("select exists (select from outcome union all select from chunk union all select from state)"):
+    while await raw.fetchval(
+        "select exists (select from outcome union all select from chunk union all select from state)"
+    ):
         await store.write(purge, 1)
     async with stepped(fresh_postgres, store.clock) as (one, other):
         one.start(lambda: purge(1))

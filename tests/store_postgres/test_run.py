@@ -29,7 +29,8 @@ class Recorder:
         return await self._connection.fetch(sql, *params)
 
     async def execute(self, sql, *params):
-        self.sent.append(sql)
+        if "pg_notify" not in sql:
+            self.sent.append(sql)
         return await self._connection.execute(sql, *params)
 
     async def copy_records_to_table(self, table, **options):
@@ -133,7 +134,7 @@ async def test_nothing_to_do_is_no_round_trip(sent, plain):
 
     sent.clear()
     assert await plain.write(verb) == []
-    assert [sql for sql in sent if "notify" not in sql] == []
+    assert sent == []
 
 
 async def test_what_a_verb_raises_comes_out_as_it_is_and_undoes_all(plain):

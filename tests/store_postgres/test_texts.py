@@ -50,7 +50,9 @@ def test_order_matters_only_between_those_that_touch_what_the_other_changes(one,
 
 
 def test_a_merged_statement_counts_its_parameters_on():
-    sql = merged(("delete_lease", "update_state", "signal_lease"))
+    sql = merged(("delete_lease", "update_state", "signal_lease"), receipt=True)
     assert "delete from lease where token = any($1::bigint[])" in sql
     assert "unnest($2::bytea[], $3::integer[], $4::bytea[])" in sql
     assert "token = any($5::bigint[])" in sql
+    assert "into receipt (slot, mark) values ($6, $7)" in sql
+    assert "receipt" not in merged(("delete_lease",), receipt=False)

@@ -36,7 +36,9 @@ async def listening(url, count):
     """Until so many connections listen."""
     raw = await asyncpg.connect(url)
     while (
-        await raw.fetchval("select count(*) from pg_stat_activity where query ilike '%listen%' and pid <> pg_backend_pid()")
+        await raw.fetchval(
+            "select count(*) from pg_stat_activity where query ilike '%listen%' and pid <> pg_backend_pid()"
+        )
         < count
     ):
         await asyncio.sleep(0.005)

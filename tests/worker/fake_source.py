@@ -215,7 +215,7 @@ class FakeSource:
         self._ended.set()
         return Settled(lost=lost, stale=self.stale)
 
-    def _settle(self, one: Settlement, lease: Segment) -> None:
+    def _settle(self, one: Settlement, lease: Segment) -> None:  # noqa: C901 -- one branch per kind of trouble
         batch = lease.batch
         assert list(one.offsets) == sorted(one.offsets)
         assert len(one.offsets) == len(one.results) == len(one.durations)

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from stook.core.policy import TaskPolicy
 from stook.worker.definition import define
 from stook.worker.runtime import WorkerRuntime
 from tests.worker.fake_source import FakeSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from stook.core.policy import TaskPolicy
 
 LIMIT = 20
 """Seconds after which a test that waits for something is wrong."""
@@ -24,6 +25,12 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
             return await main
 
     return asyncio.run(limited())
+
+
+async def soon(condition: Callable[[], Any]) -> None:
+    """Until something holds that nobody announces: another process did it, or a thread."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager

@@ -21,12 +21,14 @@ from stook.worker.words import (
     RetryAfter,
     SyncBatchContext,
 )
-from tests.worker.running import outcomes, run, working
+from tests.worker.running import outcomes, run, soon, working
 
 
 def groups_of(size, *, attempts=1, **options):
     timeout = options.pop("timeout", None)
-    return TaskPolicy(batch=BatchConfig(size, options.pop("wait", 0), **options), max_attempts=attempts, timeout=timeout)
+    return TaskPolicy(
+        batch=BatchConfig(size, options.pop("wait", 0), **options), max_attempts=attempts, timeout=timeout
+    )
 
 
 # --------------------------------------------------------------------------------------------------- the answers
@@ -241,8 +243,7 @@ def test_a_cancelled_member_is_told_by_its_index_and_its_verdict_is_ignored():
         seen = []
 
         async def handler(rows, ctx: BatchContext):
-            while not ctx.items_cancelled:
-                await asyncio.sleep(0.001)
+            await soon(lambda: ctx.items_cancelled)
             seen.append((set(ctx.items_cancelled), ctx.signal.is_set()))
             return rows
 

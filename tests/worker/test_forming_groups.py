@@ -10,7 +10,7 @@ import pytest
 from stook.core.policy import BatchConfig, TaskPolicy
 from stook.worker.definition import define
 from stook.worker.runtime import WorkerRuntime
-from stook.worker.words import BatchContext
+from stook.worker.words import BatchContext  # noqa: TC001 -- annotates handlers
 from tests.worker.fake_source import FakeSource
 from tests.worker.running import outcomes, run, working
 
@@ -51,7 +51,7 @@ def test_groups_are_full_and_in_order_and_may_span_slices():
             await worker.drain()
 
     run(main())
-    assert sum(recorder.groups, []) == list(range(64))
+    assert [row for group in recorder.groups for row in group] == list(range(64))
     assert [len(group) for group in recorder.groups] == [10] * 6 + [4]
     assert recorder.closed_by[:6] == ["size"] * 6
     assert len(recorder.ids) == 7

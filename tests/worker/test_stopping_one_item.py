@@ -12,12 +12,20 @@ from stook.core.policy import TaskPolicy
 from stook.worker import renewal
 from stook.worker.words import Cancelled, Context, SyncContext
 from tests.worker.fake_source import unavailable
-from tests.worker.running import outcomes, run, working
+from tests.worker.running import outcomes, run, soon, working
 
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch):
     monkeypatch.setattr(renewal, "CANCELLATIONS", 0.01)
+
+
+def block_until(condition):
+    """Holds the event loop, as a bad handler would."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 async def forever(_payload):
@@ -274,10 +282,7 @@ def test_a_handler_that_blocks_the_loop_keeps_its_lease():
     async def main():
         async def handler(_payload):
             before = len(source.renewals)
-            deadline = time.monotonic() + 5
-            while not any(lease for _, lease in source.renewals[before:]):
-                assert time.monotonic() < deadline
-                time.sleep(0.002)
+            block_until(lambda: any(lease for _, lease in source.renewals[before:]))
             return "renewed"
 
         async with working(handler, lease=0.05) as (source, _):
@@ -295,9 +300,7 @@ def test_a_blocked_loop_does_not_keep_a_cancellation_from_a_running_handler():
 
         async def handler(_payload, ctx: Context):
             source.cancel(batch)
-            deadline = time.monotonic() + 5
-            while not ctx.signal.is_set() and time.monotonic() < deadline:
-                time.sleep(0.002)
+            block_until(ctx.signal.is_set)
             seen.append(ctx.signal.reason)
 
         async with working(handler) as (source, _):
@@ -325,8 +328,7 @@ def test_a_worker_that_cannot_renew_gives_up_when_the_lease_is_over():
             source.renew_errors = [unavailable() for _ in range(1000)]
             batch = source.submit([1])
             await source.until(lambda: source.leases)
-            while worker.in_flight:
-                await asyncio.sleep(0.005)
+            await soon(lambda: not worker.in_flight)
             assert reasons == ["lease_lost"]
             assert source.settlements == []
             source.lose(batch)
@@ -341,8 +343,7 @@ def test_cancellations_are_looked_for_between_renewals():
         async with working(forever, lease=60) as (source, _):
             source.submit([1])
             await source.until(lambda: source.leases)
-            while len(source.renewals) < 3:
-                await asyncio.sleep(0.005)
+            await soon(lambda: len(source.renewals) >= 3)
             assert {lease for _, lease in source.renewals} == {0.0}
 
     run(main())

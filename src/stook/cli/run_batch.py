@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from stook.cli.act import BY_HAND
 from stook.cli.figures import count, plural
 from stook.cli.following import follow
+from stook.cli.log_lines import log_lines
 from stook.cli.output import write_results
 from stook.cli.streams import prints_aside
-from stook.core.errors import Conflict, InputError
+from stook.core.errors import Conflict, InputError, StoreError
 from stook.core.retry_scope import RetryScope
 from stook.core.states import BatchState
 from stook.engine.service import Options
@@ -107,7 +108,7 @@ async def run_job(job: Job, display: Display, stop: Stop) -> Outcome:
             display.say(f"{plural(queued, 'failed execution')} queued again")
         view = await engine.show(created.id)
         if not view.state.terminal and view.state is not BatchState.paused:
-            with stop.listening(), prints_aside(wanted=job.prints_apart):
+            with stop.listening(), log_lines(display.say), prints_aside(wanted=job.prints_apart):
                 view = await _work(session, job, created, display, stop)
         display.close()
         took = time.monotonic() - begun
@@ -115,7 +116,11 @@ async def run_job(job: Job, display: Display, stop: Stop) -> Outcome:
         if view.state.terminal and job.output is not None:
             if view.counters.total >= MANY:
                 display.say(f"writing {plural(view.counters.total, 'row')} to {job.output}")
-            written = await write_results(engine.results(created.id), job.output, job.output_format)
+            try:
+                written = await write_results(engine.results(created.id), job.output, job.output_format)
+            except StoreError:
+                display.say(f"the batch has ended; its results are kept: stook results {view.public_id} --output FILE")
+                raise
         groups = await engine.failure_groups(created.id)
         return Outcome(view, before, groups, written, stop.asked and not view.state.terminal, took)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -49,13 +50,20 @@ class AsyncBatch(Generic[T]):
         """Until the batch has ended. `ResultTimeout` after `timeout` seconds; the batch goes on."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
-            view = await self.show()
-            if view.state.terminal:
-                return view
             left = LOOK if until is None else min(LOOK, until - time.monotonic())
-            if left <= 0:
-                raise ResultTimeout(f"batch {self.id} is {view.state.value} after {timeout} s")
-            await self._backend.wait_for_change(self._id, left)
+            # Listening begins before the look: what happens right after it has rung for somebody.
+            heard = asyncio.ensure_future(self._backend.wait_for_change(self._id, max(left, 0.0)))
+            try:
+                await asyncio.sleep(0)
+                view = await self.show()
+                if view.state.terminal:
+                    return view
+                if left <= 0:
+                    raise ResultTimeout(f"batch {self.id} is {view.state.value} after {timeout} s")
+                await heard
+            finally:
+                heard.cancel()
+                await asyncio.gather(heard, return_exceptions=True)
 
     async def results(self) -> AsyncIterator[Result[T]]:
         """All executions in input order, as they are now."""
@@ -131,7 +139,8 @@ class AsyncBatch(Generic[T]):
     ) -> int:
         """Takes ended executions up again in this batch: all that failed, one failure group's, or chosen ones. With
         `probe`, so many are tried first. Returns how many were queued now."""
-        scope = RetryScope(tuple(states), group, None if indexes is None else tuple(indexes))
+        named = (states,) if isinstance(states, str) else tuple(states)
+        scope = RetryScope(named, group, None if indexes is None else tuple(indexes))
         return await self._backend.retry(self._id, scope, probe=probe)
 
     async def limit(self, max_concurrency: int | None) -> None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 class SingleBackend(Protocol):
     """What waits for one item without polling."""
 
-    async def wait_for_item(self, batch_id: bytes, index: int) -> None: ...
+    async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> None: ...
 
 
 class AsyncExecution(Generic[T]):
@@ -51,6 +51,9 @@ class AsyncExecution(Generic[T]):
     def id(self) -> str:
         return execution_id(self._batch_id, self._index)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
     async def show(self) -> Result[T]:
         return Result((await self._backend.item(self._batch_id, index=self._index)).item, self._read)
 
@@ -58,10 +61,19 @@ class AsyncExecution(Generic[T]):
         """What the handler returned, as soon as it has; raises as `Result.value` does, `ResultTimeout` after
         `timeout` seconds."""
         try:
-            await asyncio.wait_for(self._waiter.wait_for_item(self._batch_id, self._index), timeout)
+            return (await asyncio.wait_for(self._ended(), timeout)).value
         except TimeoutError:
             raise ResultTimeout(f"execution {self.id} has not ended after {timeout} s") from None
-        return (await self.show()).value
+
+    async def _ended(self) -> Result[T]:
+        after = 0
+        while True:
+            await self._waiter.wait_for_item(self._batch_id, self._index, after)
+            view = await self._backend.item(self._batch_id, index=self._index)
+            found = Result(view.item, self._read)
+            if found.done:
+                return found
+            after = view.batch.settled  # it was taken up again since
 
     async def cancel(self) -> bool:
         """Whether it ended or will end cancelled."""
@@ -83,6 +95,9 @@ class Execution(Generic[T]):
     @property
     def created(self) -> bool:
         return self._async.created
+
+    def __repr__(self) -> str:
+        return f"<Execution {self.id}>"
 
     def show(self) -> Result[T]:
         return self._caller.call(self._async.show())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from stook.core.errors import PayloadTooLarge, StoreError
+from stook.core.errors import PayloadTooLarge, StoreError, StoreUnavailable
+from stook.core.ids import execution_id
 
 if TYPE_CHECKING:
     from stook.core.outcome import Settlement
@@ -57,15 +58,32 @@ class Blobs:
         found = msgspec.json.decode(reference, type=Reference)
         body = await self.store.get(batch_id, found.name)
         if hashlib.sha256(body).hexdigest() != found.sha256:
-            raise StoreError(f"blob {found.name} of batch {batch_id.hex()} does not match its hash")
+            raise StoreError(
+                f"blob {found.name} does not match its hash: it was changed or damaged",
+                where=f"batch {execution_id(batch_id, 0)}",
+                hint="restore it from a backup, or submit the item again",
+            )
         return body
 
-    async def resolve_slice(self, work: Slice) -> None:
+    async def resolve_slice(self, work: Slice) -> dict[int, StoreError]:
+        """Puts the bodies in place of their references. Returns the offsets whose body is lost or damaged, with why:
+        these items are not in the slice any more, which may leave nothing of it."""
         items = [bytes(one) for one in msgspec.json.decode(work.payload, type=list[msgspec.Raw])]
+        lost: dict[int, StoreError] = {}
         for place in work.blobs:
-            items[place] = await self.get(work.batch_id, items[place])
+            try:
+                items[place] = await self.get(work.batch_id, items[place])
+            except StoreUnavailable:
+                raise
+            except StoreError as error:
+                lost[work.offsets[place]] = error
+        if lost:
+            kept = [place for place, offset in enumerate(work.offsets) if offset not in lost]
+            items = [items[place] for place in kept]
+            work.offsets = [work.offsets[place] for place in kept]
         work.payload = b"[" + b",".join(items) + b"]"
         work.blobs = ()
+        return lost
 
     async def store_results(self, settlement: Settlement) -> None:
         """Puts large results aside before the settlement that refers to them."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stook.store.port import Store
     from stook.store.script.submit import Appended
 
-__all__ = ["Chunker", "Intake"]
+__all__ = ["BITE_BYTES", "BITE_ITEMS", "Chunker", "Intake"]
 
 BITE_ITEMS: Final = 32 * chunks.MAX_ITEMS
 BITE_BYTES: Final = 4 * 2**20

@@ -76,14 +76,13 @@ class Maintenance:
                 if loop.time() - looked > NEIGHBOURS:
                     looked = loop.time()
                     await self.bury_neighbours()
-                found = await self._store.read(look_ahead)
-                if found.due_in is not None and found.due_in <= 0:
+                due_in = await self._store.read(look_ahead)
+                if due_in is not None and due_in <= 0:
                     await sweep_once(self._store)
-                if found.purge:
-                    await self.purge()
+                await self.purge()
             except StoreError as error:
                 log.warning("maintenance failed, trying again: %s", error)
                 await asyncio.sleep(LONGEST)
                 continue
-            pause = LONGEST if found.due_in is None else min(LONGEST, max(0.0, found.due_in / 1_000_000))
+            pause = LONGEST if due_in is None else min(LONGEST, max(0.0, due_in / 1_000_000))
             await self._store.wait(("timer", "purge"), pause)

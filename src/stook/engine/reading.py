@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stook.core.errors import OptionError
 from stook.core.ids import parse_id
 from stook.core.states import State
+from stook.engine.listening import LOOK, listening
 from stook.store.script.read.batch_list import BatchPage, list_batches
 from stook.store.script.read.batch_view import BatchView, find_batch, show_batch
 from stook.store.script.read.execution_view import ExecutionView, show_execution, show_item, show_key
@@ -26,15 +27,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading"]
 
-LOOK = 0.5
-"""Seconds between looks when no notification comes."""
+class Worker(Protocol):
+    failure: BaseException | None
+    """Why it cannot go on."""
 
 
 class Reading:
+    """`workers` are those of this process: once one of them cannot go on, nobody here waits for ever."""
+
     def __init__(self, store: Store, blobs: Blobs, project: str) -> None:
         self.store = store
         self.blobs = blobs
         self.project = project
+        self.workers: list[Worker] = []
 
     async def show(self, batch_id: bytes) -> BatchView:
         return await self.store.read(show_batch, batch_id)
@@ -58,7 +63,14 @@ class Reading:
         )
 
     async def wait_for_change(self, batch_id: bytes, timeout: float = LOOK) -> bool:
+        """True soon after the batch has changed, False after `timeout` seconds. Raises what stopped a worker here."""
+        self.check_workers()
         return await self.store.wait((f"batch:{batch_id.hex()}",), timeout)
+
+    def check_workers(self) -> None:
+        for worker in self.workers:
+            if worker.failure is not None:
+                raise worker.failure
 
     async def execution(self, text: str) -> ExecutionView:
         return await self._whole_view(await self.store.read(show_execution, parse_id(text)))
@@ -109,15 +121,17 @@ class Reading:
         """Items as they settle, from cursor `after`, until the batch has ended and all were given; with `live=False`
         what has settled up to now."""
         while True:
-            found: FollowedItems = await self.store.read(follow_items, batch_id, after)
-            after = found.after
-            if found.items:
-                await self._whole(found.items)
-                yield found.items
-            if found.done or (not live and not found.items):
-                return
-            if not found.items:
-                await self.wait_for_change(batch_id)
+            async with listening(self.store, f"batch:{batch_id.hex()}") as heard:
+                found: FollowedItems = await self.store.read(follow_items, batch_id, after)
+                after = found.after
+                if found.items:
+                    await self._whole(found.items)
+                    yield found.items
+                if found.done or (not live and not found.items):
+                    return
+                if not found.items:
+                    self.check_workers()
+                    await heard
 
     async def failure_groups(self, batch_id: bytes) -> list[FailureGroup]:
         return await self.store.read(failure_groups, batch_id)

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from stook.core.errors import OptionError
 from stook.core.ids import BatchIds
 from stook.engine.feed import Feeds
-from stook.engine.intake import Intake
+from stook.engine.intake import BITE_BYTES, BITE_ITEMS, Chunker, Intake
+from stook.engine.names import check_name
+from stook.engine.options import Block, Options, check_concurrency
+from stook.engine.quota import UNCHANGED, Quotas, Unchanged
 from stook.engine.reading import Reading
 from stook.engine.singles import Single, Singles
 from stook.store.script.cancel_items import CancelledItems, cancel_items
 from stook.store.script.clock import read_clock
 from stook.store.script.delete import delete
 from stook.store.script.pause import pause, resume
-from stook.store.script.quota import set_batch_limit, set_quota
+from stook.store.script.quota import set_batch_limit
 from stook.store.script.retry import retry
 from stook.store.script.stop import cancel, give_up
-from stook.store.script.submit import Created, NewBatch, create_batch, seal
+from stook.store.script.submit import Created, NewBatch, create_batch, seal, submit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Sequence
 
     from stook.core.policy import TaskPolicy
     from stook.core.retry_scope import RetryScope
@@ -38,71 +39,39 @@ OPEN_SECONDS = 24 * 3600.0
 """How long an unfinished submission may lie before it is given up."""
 
 
-class Options(msgspec.Struct, kw_only=True, frozen=True):
-    """How a batch is submitted. Durations in seconds; `run_at` in microseconds since the epoch."""
-
-    name: str | None = None
-    key: str | None = None
-    digest: str | None = None
-    priority: int = 0
-    max_concurrency: int | None = None
-    run_at: int | None = None
-    delay: float | None = None
-    expires_in: float | None = None
-    deadline: float | None = None
-    metadata: dict[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        if self.run_at is not None and self.delay is not None:
-            raise OptionError("give run_at or delay, not both")
-        if self.max_concurrency is not None and self.max_concurrency < 1:
-            raise OptionError(f"max_concurrency={self.max_concurrency} is less than 1", hint="pause the batch instead")
-        if not -(2**31) <= self.priority < 2**31:
-            raise OptionError(f"priority={self.priority} does not fit 32 bits")
-        for name in ("delay", "expires_in", "deadline"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 10**9:
-                raise OptionError(f"{name}={value!r} is not a number of seconds ≥ 0")
-
-
-class Block(msgspec.Struct, gc=False):
-    """Consecutive items as they are read: payloads as JSON, the caller's ids and dedupe keys where given."""
-
-    payloads: Sequence[bytes]
-    keys: Sequence[str] | None = None
-    dedupe: Sequence[str | None] | None = None
-
-
 class Engine(Reading):
     """One project's view of a store. All methods are safe to call again after a lost answer."""
 
     def __init__(self, store: Store, blobs: Blobs, *, project: str = "default") -> None:
         super().__init__(store, blobs, project)
-        self.feeds = Feeds(store)
+        self.feeds = Feeds(store, self.check_workers)
         self._ids = BatchIds(lambda: time.time_ns() // 1_000_000, secrets.randbits)
         self._singles = Singles(store, blobs, self._ids)
+        self._quotas = Quotas(store, project)
 
     async def open_batch(self, task: str, policy: TaskPolicy, options: Options) -> Created:
         """An open batch to append to, or the one its key already stands for."""
         now = await self.store.read(read_clock)
-        new = NewBatch(
-            id=self._ids(),
-            project=self.project,
-            task=task,
-            queue=policy.queue,
-            name=options.name or task,
-            policy=msgspec.json.encode(policy).decode(),
-            key=options.key,
-            digest=options.digest,
-            priority=options.priority,
-            max_concurrency=options.max_concurrency,
-            metadata=None if options.metadata is None else msgspec.json.encode(options.metadata).decode(),
-            deadline_at=None if options.deadline is None else now + round(options.deadline * 1_000_000),
-            open_until=now + round(OPEN_SECONDS * 1_000_000),
-        )
-        if policy.max_concurrency is not None:
-            await self.store.write(set_quota, "task", self.project, task, policy.max_concurrency)
+        new = self._new_batch(task, policy, options, now)
+        new.open_until = now + round(OPEN_SECONDS * 1_000_000)
+        await self._quotas.declare(task, policy.max_concurrency)
         return await self.store.write(create_batch, new)
+
+    def fits_whole(self, blocks: Sequence[Block]) -> bool:
+        """Few and small enough for `submit_whole`."""
+        sizes = [len(payload) for block in blocks for payload in block.payloads]
+        return len(sizes) <= BITE_ITEMS and sum(sizes) <= BITE_BYTES and max(sizes, default=0) <= self.blobs.inline
+
+    async def submit_whole(self, task: str, policy: TaskPolicy, blocks: Sequence[Block], options: Options) -> Created:
+        """A whole batch in one transaction: there and sealed, or not there at all. The key of an earlier call: that
+        batch as it is, which may still be open."""
+        now = await self.store.read(read_clock) if options.deadline is not None else 0
+        run_at, expires_at = await self._times(options)
+        new = self._new_batch(task, policy, options, now)
+        chunker = Chunker(self.blobs, new.id)
+        chunks = [made for block in _joined(blocks) for made in await chunker.cut(block.payloads, block.keys, block.dedupe)]
+        await self._quotas.declare(task, policy.max_concurrency)
+        return await self.store.write(submit, new, chunks, run_at=run_at, expires_at=expires_at)
 
     async def intake(self, created: Created, options: Options) -> Intake:
         """Where the batch's items go; begins behind those it has."""
@@ -135,9 +104,10 @@ class Engine(Reading):
         self, task: str, policy: TaskPolicy, payload: bytes, options: Options, dedupe: str | None = None
     ) -> tuple[bytes, int, bool]:
         """(batch, index, created)."""
+        if dedupe is not None:
+            check_name("dedupe_key", dedupe)
         run_at, expires_at = await self._times(options)
-        if policy.max_concurrency is not None:
-            await self.store.write(set_quota, "task", self.project, task, policy.max_concurrency)
+        await self._quotas.declare(task, policy.max_concurrency)
         single = Single(
             self.project,
             task,
@@ -146,13 +116,14 @@ class Engine(Reading):
             options.priority,
             run_at,
             expires_at,
-            None if options.metadata is None else msgspec.json.encode(options.metadata).decode(),
+            options.metadata_json(),
         )
         return await self._singles.submit(single, payload, dedupe)
 
-    async def wait_for_item(self, batch_id: bytes, index: int) -> None:
-        """Returns once the item has ended; one reader per batch serves all who wait."""
-        await self.feeds.item(batch_id, index)
+    async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> None:
+        """Returns once the item has ended with settle number `after` or a later one; one reader per batch serves all
+        who wait."""
+        await self.feeds.item(batch_id, index, after)
 
     async def cancel(self, batch_id: bytes, *, hard: bool = False, reason: str = "cancelled by user") -> None:
         await self.store.write(cancel, batch_id, hard=hard, reason=reason)
@@ -175,7 +146,38 @@ class Engine(Reading):
         await self.store.write(delete, batch_id)
 
     async def limit(self, batch_id: bytes, max_concurrency: int | None) -> None:
+        check_concurrency(max_concurrency, hint="pause the batch instead")
         await self.store.write(set_batch_limit, batch_id, max_concurrency)
+
+    async def change_limits(
+        self,
+        *,
+        queue: str | None = None,
+        task: str | None = None,
+        max_concurrency: int | None | Unchanged = UNCHANGED,
+        paused: bool | None = None,
+        weight: float | None = None,
+    ) -> None:
+        """Of the project, or one of its queues or tasks, from the next claim on; what is not given stays."""
+        await self._quotas.change(
+            queue=queue, task=task, max_concurrency=max_concurrency, paused=paused, weight=weight
+        )
+
+    def _new_batch(self, task: str, policy: TaskPolicy, options: Options, now: int) -> NewBatch:
+        return NewBatch(
+            id=self._ids(),
+            project=self.project,
+            task=task,
+            queue=policy.queue,
+            name=options.name or task,
+            policy=msgspec.json.encode(policy).decode(),
+            key=options.key,
+            digest=options.digest,
+            priority=options.priority,
+            max_concurrency=options.max_concurrency,
+            metadata=options.metadata_json(),
+            deadline_at=None if options.deadline is None else now + round(options.deadline * 1_000_000),
+        )
 
     async def _times(self, options: Options) -> tuple[int | None, int | None]:
         if options.delay is None and options.expires_in is None:
@@ -183,3 +185,17 @@ class Engine(Reading):
         now = await self.store.read(read_clock)
         run_at = options.run_at if options.delay is None else now + round(options.delay * 1_000_000)
         return run_at, None if options.expires_in is None else now + round(options.expires_in * 1_000_000)
+
+
+def _joined(blocks: Sequence[Block]) -> Sequence[Block]:
+    """As one, so that chunks are as large as they may be."""
+    if len(blocks) < 2:  # noqa: PLR2004
+        return blocks
+    keyed, marked = blocks[0].keys is not None, blocks[0].dedupe is not None
+    return [
+        Block(
+            [payload for block in blocks for payload in block.payloads],
+            [key for block in blocks for key in block.keys or ()] if keyed else None,
+            [mark for block in blocks for mark in block.dedupe or ()] if marked else None,
+        )
+    ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from stook.core.chunk import MAX_BYTES, MAX_ITEMS
-from stook.core.errors import PayloadTooLarge
+from stook.core.errors import PayloadTooLarge, StoreError, StoreUnavailable
 from stook.engine.intake import Chunker
+from stook.store.script.delete import delete
 from stook.store.script.submit import NewBatch, submit
 
 if TYPE_CHECKING:
@@ -59,12 +61,15 @@ class Singles:
         return await receipt
 
     async def _flush(self, single: Single) -> None:
+        waiting: list[_Waiting] = []
         try:
             while waiting := self._waiting.pop(single, []):
                 for group in _groups(waiting):
                     await self._submit(single, group)
         finally:
             del self._flushing[single]
+            left = [*waiting, *self._waiting.pop(single, [])]  # none, unless this was cancelled
+            _refuse(left, StoreUnavailable("the store was closed before this was submitted"))
 
     async def _submit(self, single: Single, group: list[_Waiting]) -> None:
         batch_id = self._ids()
@@ -86,9 +91,7 @@ class Singles:
             )
             created = await self._store.write(submit, new, chunks, run_at=single.run_at, expires_at=single.expires_at)
         except Exception as error:  # noqa: BLE001 - each caller gets it
-            for one in group:
-                if not one.receipt.done():
-                    one.receipt.set_exception(error)
+            _refuse(group, error)
             return
         held = {place: (holder, index) for place, holder, index in created.existing}
         index = 0
@@ -99,10 +102,19 @@ class Singles:
                 receipt, index = (batch_id, index, True), index + 1
             if not one.receipt.done():
                 one.receipt.set_result(receipt)
+        if not index:
+            with contextlib.suppress(StoreError):
+                await self._store.write(delete, batch_id)  # nothing is in it: every key was held
+
+
+def _refuse(waiting: list[_Waiting], error: Exception) -> None:
+    for one in waiting:
+        if not one.receipt.done():
+            one.receipt.set_exception(error)
 
 
 def _groups(waiting: list[_Waiting]) -> list[list[_Waiting]]:
-    """Callers that would not fit one chunk go in several, so that one oversized payload fails alone."""
+    """What does not fit one chunk goes in several, each a transaction of its own."""
     groups: list[list[_Waiting]] = [[]]
     size = 0
     for one in waiting:

@@ -7,7 +7,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from stook.core.errors import StoreError
-from stook.core.work import Claim, Claimed, Renewed, Settled
+from stook.core.fingerprint import fingerprint
+from stook.core.outcome import Settlement, Trouble
+from stook.core.work import Claim, Claimed, Renewed, Settled, Slice
 from stook.store.script.claim import Ask, claim
 from stook.store.script.renew import look, renew
 from stook.store.script.settle import settle
@@ -15,7 +17,6 @@ from stook.store.script.settle import settle
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stook.core.outcome import Settlement
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
 
@@ -41,10 +42,17 @@ class LocalSource:
             tokens=lambda: secrets.randbits(62),
         )
         claimed = await self._store.write(claim, ask)
-        for one in claimed.slices:
-            if one.blobs:
-                await self._blobs.resolve_slice(one)
+        if any(one.blobs for one in claimed.slices):
+            claimed.slices = [one for one in claimed.slices if not one.blobs or await self._is_resolved(one)]
         return claimed
+
+    async def _is_resolved(self, work: Slice) -> bool:
+        """With all bodies in place. Items whose body is lost fail as attempts do, their neighbours run."""
+        lost = await self._blobs.resolve_slice(work)
+        if lost:
+            troubles = [_unreadable(offset, error) for offset, error in lost.items()]
+            await self.settle([Settlement(work.token, work.batch_id, (), [], (), troubles)])
+        return bool(work.offsets)
 
     async def settle(self, settlements: Sequence[Settlement]) -> Settled:
         for one in settlements:
@@ -66,3 +74,15 @@ class LocalSource:
             return await self._store.wait((*(f"task:{task}" for task in tasks), "quota", "signal"), timeout)
         except StoreError:
             return False
+
+
+def _unreadable(offset: int, error: StoreError) -> Trouble:
+    name = type(error).__name__
+    return Trouble(
+        offset=offset,
+        kind="failed",
+        type=name,
+        message=str(error),
+        fingerprint=fingerprint(name, str(error), None),
+        code="payload_lost",
+    )

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import threading
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, overload
 
 from stook.config.settings import read_settings
-from stook.core.errors import ConfigError, NotFound
-from stook.core.ids import batch_of, parse_id
+from stook.core.errors import ConfigError, StookError
+from stook.core.payload import decode
 from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy, TaskPolicy
+from stook.engine.quota import UNCHANGED, Unchanged
 from stook.wiring.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from stook.client.batch import AsyncBatch, Batch
+    from stook.wiring.opened import Opened
     from stook.wiring.portal import Portal
     from stook.wiring.session import Session
 
@@ -57,9 +60,9 @@ class App:
         self.tasks: dict[str, Task[..., Any, Any]] = {}
         self.store, self.project = store, project
         self._lock = threading.RLock()
-        self._portal: Portal | None = None
-        self._session: Session | None = None
-        self._stack = contextlib.ExitStack()
+        self._own: Opened | None = None
+        self._inherited: list[Opened] = []
+        self._lent: tuple[Session, Portal] | None = None
 
     @overload
     def task(self, handler: Callable[P, Coroutine[Any, Any, T]], /) -> Task[P, Coroutine[Any, Any, T], T]: ...
@@ -144,45 +147,102 @@ class App:
         if not chosen:
             raise ConfigError(f"app {self.name!r} has no task to work on", hint="define one with @app.task")
         definitions = {one.name: one.definition(processes=processes is not None) for one in chosen}
-        context = self._opened().working(definitions, concurrency=concurrency, processes=processes, grace=grace)
-        portal = self._running_portal()
-        portal.call(context.__aenter__())
-        try:
-            yield
-        finally:
-            portal.call(context.__aexit__(None, None, None))
+        session, portal = self.opened()
+        context = session.working(definitions, concurrency=concurrency, processes=processes, grace=grace)
+        runtime = portal.call(context.__aenter__())
+        with contextlib.ExitStack() as leaving:
+            leaving.callback(lambda: portal.call(context.__aexit__(None, None, None)))
+            own = self._own
+            if own is not None:
+                own.workers.append(leaving)
+            try:
+                yield
+            finally:
+                if own is not None:
+                    own.workers.remove(leaving)
+        if runtime.failure is not None:
+            raise runtime.failure
 
     def batch(self, batch: str) -> Batch[Any]:
         """A handle of an existing batch, by id, name (the newest) or idempotency key. `NotFound` otherwise."""
         from stook.client.batch import Batch  # noqa: PLC0415 - loaded with the store
 
-        session = self._opened()
-        return Batch(session.engine, self._running_portal().call(_find(session, batch)), self._running_portal())
+        session, portal = self.opened()
+        view = portal.call(session.engine.find(batch))
+        return Batch(session.engine, view.id, portal, self._reader(view.task))
 
     async def abatch(self, batch: str) -> AsyncBatch[Any]:
         """`batch`, for coroutines."""
         from stook.client.batch import AsyncBatch  # noqa: PLC0415 - loaded with the store
         from stook.wiring.remote_loop import PortalBackend  # noqa: PLC0415
 
-        session = self._opened()
-        portal = self._running_portal()
-        return AsyncBatch(PortalBackend(session.engine, portal), await portal.await_(_find(session, batch)))
+        session, portal = self.opened()
+        view = await portal.await_(session.engine.find(batch))
+        return AsyncBatch(PortalBackend(session.engine, portal), view.id, self._reader(view.task))
+
+    def limit(
+        self,
+        *,
+        queue: str | None = None,
+        task: Task[..., Any, Any] | str | None = None,
+        max_concurrency: int | None | Unchanged = UNCHANGED,
+        paused: bool | None = None,
+        weight: float | None = None,
+    ) -> None:
+        """Changes a limit of one queue, of one task, or (neither named) of the app's whole project, while things run: it
+        holds from the next claim on, for every worker, and stays until it is changed again. What runs goes on.
+
+        `max_concurrency` is executions in flight, `None` no limit. `paused`: nothing more starts, or it does again.
+        `weight` is the project's share of the workers beside other projects', 1 if never set. What is not given stays.
+        """
+        session, portal = self.opened()
+        named = task.name if isinstance(task, Task) else task
+        portal.call(
+            session.engine.change_limits(
+                queue=queue, task=named, max_concurrency=max_concurrency, paused=paused, weight=weight
+            )
+        )
+
+    async def alimit(
+        self,
+        *,
+        queue: str | None = None,
+        task: Task[..., Any, Any] | str | None = None,
+        max_concurrency: int | None | Unchanged = UNCHANGED,
+        paused: bool | None = None,
+        weight: float | None = None,
+    ) -> None:
+        """`limit`, for coroutines."""
+        session, portal = self.opened()
+        named = task.name if isinstance(task, Task) else task
+        await portal.await_(
+            session.engine.change_limits(
+                queue=queue, task=named, max_concurrency=max_concurrency, paused=paused, weight=weight
+            )
+        )
 
     @contextlib.contextmanager
     def using(self, session: Session, portal: Portal) -> Iterator[None]:
-        """Puts another open session in the place of the app's own, for tests and embedders."""
-        before = self._session, self._portal
-        self._session, self._portal = session, portal
+        """Puts another open session in the place of the app's own, for tests and embedders. `close` leaves it open."""
+        before, self._lent = self._lent, (session, portal)
         try:
             yield
         finally:
-            self._session, self._portal = before
+            self._lent = before
 
     def close(self) -> None:
-        """Closes the store. The next use opens it again."""
+        """Ends the workers of `working`, each within its grace, and closes the store. The next use opens it again."""
+        own = self._own
+        if own is None or own.pid != os.getpid():
+            return
+        if own.portal.is_here():
+            raise ConfigError("an app cannot be closed by one of its own coroutines", hint="close it outside")
+        own.end_workers()  # whose handlers may go on submitting
         with self._lock:
-            self._stack.close()
-            self._session = self._portal = None
+            if self._own is own:
+                self._own = None
+                atexit.unregister(self._close_at_exit)
+                own.close()
 
     def __enter__(self) -> Self:
         return self
@@ -190,34 +250,24 @@ class App:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _running_portal(self) -> Portal:
-        self._opened()
-        assert self._portal is not None
-        return self._portal
-
-    def _opened(self) -> Session:
+    def opened(self) -> tuple[Session, Portal]:
+        """The open store and the thread that everything of it runs on; opened if it was not."""
+        if self._lent is not None:
+            return self._lent
         with self._lock:
-            if self._session is None:
-                from stook.wiring.portal import Portal  # noqa: PLC0415 - `import stook` stays light
-                from stook.wiring.session import open_session  # noqa: PLC0415
+            if self._own is None or self._own.pid != os.getpid():
+                from stook.wiring.opened import open_own  # noqa: PLC0415 - `import stook` stays light
 
-                portal = Portal()
-                context = open_session(read_settings(url=self.store, project=self.project))
-                try:
-                    self._session = portal.call(context.__aenter__())
-                except BaseException:
-                    portal.close()
-                    raise
-                self._portal = portal
-                self._stack.callback(portal.close)
-                self._stack.callback(lambda: portal.call(context.__aexit__(None, None, None)))
-                atexit.register(self.close)
-                self._stack.callback(atexit.unregister, self.close)
-            return self._session
+                if self._own is not None:
+                    self._inherited.append(self._own)  # the parent's, in a child made by fork: not even to be freed
+                self._own = open_own(read_settings(url=self.store, project=self.project))
+                atexit.register(self._close_at_exit)
+            return self._own.session, self._own.portal
 
+    def _reader(self, task: str) -> Callable[[bytes], Any]:
+        return self.tasks[task].reader if task in self.tasks else decode
 
-async def _find(session: Session, text: str) -> bytes:
-    try:
-        return (await session.engine.show(batch_of(parse_id(text)))).id
-    except NotFound:
-        return (await session.engine.find(text)).id
+    def _close_at_exit(self) -> None:
+        # An interpreter that is going down starts no threads any more. What was acknowledged is durable without.
+        with contextlib.suppress(RuntimeError, StookError):
+            self.close()

@@ -3,52 +3,89 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from stook.core.errors import InputError
+from stook.core.errors import DuplicateKeys, InputError
+from stook.engine.names import MAX_KEY_BYTES, check_name
 from stook.engine.service import Block
 from stook.files.iterate import async_blocks, blocks
-from stook.files.keys import NoKey, extract_keys
+from stook.files.keys import NoKey, extract_keys, keys_from
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from stook.files.block import Block as FileBlock
 
-__all__ = ["Field", "async_item_blocks", "is_small", "item_blocks"]
+__all__ = ["Field", "async_item_blocks", "item_blocks"]
 
 Field = str | Callable[[Any], object] | None
 """A field of the payload (dotted), or a function of the item."""
 
-SMALL = 50_000
+SMALL: Final = 50_000
+"""Items of a list or tuple that are encoded whole before anything is written: a bad one then leaves no trace."""
+_PAIRS: Final = 100
 
 
-def is_small(items: object) -> bool:
-    """Short enough to encode whole before anything is written: a bad item then leaves no trace."""
-    return isinstance(items, list | tuple) and len(items) <= SMALL
-
-
-def item_blocks(items: Iterable[Any], *, key: Field, dedupe_key: Field, most: int) -> Iterator[Block]:
-    marks = _Marks(dedupe_key)
-    for block in blocks(marks.watch(items), key=key, max_item_bytes=most):
-        yield marks.block(block)
+def item_blocks(items: Iterable[Any], *, key: Field, dedupe_key: Field, most: int) -> Iterable[Block]:
+    """Of a short list all, checked; of anything else one at a time as it is consumed."""
+    if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, Iterable):
+        raise InputError(f"{_kind(items)} is one value, not many", hint="put it into a list, or use submit")
+    made = _blocks(items, key, dedupe_key, most)
+    if not isinstance(items, list | tuple) or len(items) > SMALL:
+        return made
+    whole = list(made)
+    _check_unique(whole)
+    return whole
 
 
 async def async_item_blocks(
     items: AsyncIterable[Any], *, key: Field, dedupe_key: Field, most: int
 ) -> AsyncIterator[Block]:
     marks = _Marks(dedupe_key)
+    index = 0
     async for block in async_blocks(marks.awatch(items), key=key, max_item_bytes=most):
-        yield marks.block(block)
+        yield marks.block(block, index)
+        index += len(block.payloads)
+
+
+def _blocks(items: Iterable[Any], key: Field, dedupe_key: Field, most: int) -> Iterator[Block]:
+    marks = _Marks(dedupe_key)
+    index = 0
+    for block in blocks(marks.watch(items), key=key, max_item_bytes=most):
+        yield marks.block(block, index)
+        index += len(block.payloads)
+
+
+def _check_unique(whole: Sequence[Block]) -> None:
+    seen: dict[str, int] = {}
+    pairs: list[tuple[str, int, int]] = []
+    for index, key in enumerate(key for block in whole for key in block.keys or ()):
+        earlier = seen.setdefault(key, index)
+        if earlier != index:
+            pairs.append((key, index, earlier))
+    if pairs:
+        raise DuplicateKeys(pairs[:_PAIRS])
+
+
+def _check_lengths(what: str, keys: Sequence[str], index: int) -> None:
+    if 4 * max(map(len, keys), default=0) > MAX_KEY_BYTES:
+        for place, key in enumerate(keys):
+            if key:
+                check_name(what, key, index=index + place)
+
+
+def _kind(items: object) -> str:
+    name = type(items).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 class _Marks:
-    """Dedupe keys of the items of the next blocks."""
+    """Dedupe keys of the items of the next blocks, and a look at their callers' keys."""
 
     def __init__(self, field: Field) -> None:
         self._field = field
-        self._ready: deque[str | None] = deque()
+        self._ready: deque[object] = deque()
 
     def watch(self, items: Iterable[Any]) -> Iterable[Any]:
         return self._watched(items) if callable(self._field) else items
@@ -56,33 +93,41 @@ class _Marks:
     def awatch(self, items: AsyncIterable[Any]) -> AsyncIterable[Any]:
         return self._awatched(items) if callable(self._field) else items
 
-    def block(self, block: FileBlock) -> Block:
-        return Block(block.payloads, block.keys, self._of(block))
+    def block(self, block: FileBlock, index: int) -> Block:
+        """`index` is that of its first item."""
+        _check_lengths("key", block.keys or (), index)
+        return Block(block.payloads, block.keys, self._of(block, index))
 
-    def _of(self, block: FileBlock) -> Sequence[str | None] | None:
+    def _of(self, block: FileBlock, index: int) -> Sequence[str | None] | None:
         if self._field is None:
             return None
         if callable(self._field):
-            return [self._ready.popleft() for _ in block.payloads]
-        found = extract_keys(block.payloads, self._field)
+            marks = [self._ready.popleft() for _ in block.payloads]
+            given = [place for place, mark in enumerate(marks) if mark is not None]
+            found = keys_from((marks[place] for place in given), "what the dedupe_key function returned")
+        else:
+            given = list(range(len(block.payloads)))
+            found = extract_keys(block.payloads, self._field)
         if isinstance(found, NoKey):
-            index = block.lines[0] - 1 + found.position
-            raise InputError(f"no dedupe key: {found.reason}", index=index, hint="give every item one, or none")
-        return found
+            raise InputError(
+                f"no dedupe key: {found.reason}",
+                index=index + given[found.position],
+                hint="a function may return None for an item that needs none",
+            )
+        answer: list[str | None] = [None] * len(block.payloads)
+        for place, mark in zip(given, found, strict=True):
+            answer[place] = mark
+        _check_lengths("dedupe_key", [mark or "" for mark in answer], index)
+        return answer
 
     def _watched(self, items: Iterable[Any]) -> Iterator[Any]:
+        assert callable(self._field)
         for item in items:
-            self._ready.append(self._called(item))
+            self._ready.append(self._field(item))
             yield item
 
     async def _awatched(self, items: AsyncIterable[Any]) -> AsyncIterator[Any]:
-        async for item in items:
-            self._ready.append(self._called(item))
-            yield item
-
-    def _called(self, item: Any) -> str | None:
         assert callable(self._field)
-        found = self._field(item)
-        if found is None or isinstance(found, str):
-            return found
-        raise InputError(f"a dedupe key is text or None, not {type(found).__name__}")
+        async for item in items:
+            self._ready.append(self._field(item))
+            yield item

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from stook.core.errors import ConfigError, MissingExtra, NotInstalled
 from stook.engine.blobs import Blobs
@@ -27,7 +27,7 @@ async def open_store(
 ) -> tuple[Store, Blobs]:
     """The store of `settings.url`, its schema up to date, and where its large bodies lie. With `create=False` a SQLite
     file that is not there is `NotInstalled`. `clock` is for tests."""
-    scheme = urlsplit(settings.url).scheme if "://" in settings.url else ""
+    scheme = _scheme(settings.url)
     store: Store
     blobs: BlobStore
     match scheme:
@@ -52,6 +52,12 @@ async def open_store(
                 f"{settings.url!r} is no store stook knows", hint="like sqlite:///stook.db or postgresql://user@host/db"
             )
     return store, Blobs(blobs, inline=settings.inline_bytes, most=settings.max_payload_bytes)
+
+
+def _scheme(url: str) -> str:
+    """What stands before the first colon; nothing for a path, whose first part may be one letter and a colon."""
+    found = re.match(r"([a-z][a-z0-9+.-]+):", url, re.IGNORECASE)
+    return "" if found is None else found[1].lower()
 
 
 def _check_exists(path: str) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from stook.core.errors import OptionError
 from stook.engine.service import Options
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from stook.wiring.items import Field
 
-__all__ = ["MapOptions", "SubmitOptions", "options_of"]
+__all__ = ["MapOptions", "SubmitOptions", "check_options", "options_of"]
 
 
 class SubmitOptions(TypedDict, total=False):
@@ -34,8 +36,9 @@ class MapOptions(SubmitOptions, total=False):
 
     `key` names the caller's own id of each item (a field, dotted, or a function of the item), unique within the batch.
     `dedupe_key` likewise: an item whose key an unfinished execution of this task holds is left out. `name` for people.
-    `idempotency_key`: the same key again is the same batch, continued where its submission stopped. `max_concurrency`:
-    its executions in flight at once. `deadline`: what has not ended so many seconds from now expires.
+    `idempotency_key`: the same key again is the same batch, continued where its submission stopped; of a list of up to
+    50,000 items the content is compared, and another one is `KeyConflict`. `max_concurrency`: its executions in flight
+    at once. `deadline`: what has not ended so many seconds from now expires.
     """
 
     key: Field
@@ -46,11 +49,22 @@ class MapOptions(SubmitOptions, total=False):
     deadline: float
 
 
+def check_options(given: Mapping[str, object], known: type[MapOptions | SubmitOptions]) -> None:
+    """`OptionError` for a word that is none of `known`: Python itself does not look."""
+    names = known.__optional_keys__ | known.__required_keys__
+    for word in given:
+        if word not in names:
+            near = difflib.get_close_matches(word, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(names))}"
+            raise OptionError(f"no option is called {word!r}", hint=hint)
+
+
 def options_of(**given: Unpack[MapOptions]) -> Options:
     """The engine's options. `OptionError` names what cannot be."""
     run_at = given.get("run_at")
-    if run_at is not None and run_at.tzinfo is None:
-        raise OptionError(f"run_at={run_at!r} has no time zone", hint="like datetime.now(UTC) + timedelta(hours=1)")
+    if run_at is not None and (not isinstance(run_at, datetime) or run_at.tzinfo is None):
+        wrong = "has no time zone" if isinstance(run_at, datetime) else "is no datetime"
+        raise OptionError(f"run_at={run_at!r} {wrong}", hint="like datetime.now(UTC) + timedelta(hours=1)")
     return Options(
         name=given.get("name"),
         key=given.get("idempotency_key"),

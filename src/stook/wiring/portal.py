@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import threading
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from stook.core.errors import ConfigError
+from stook.core.errors import ConfigError, StoreUnavailable
 from stook.wiring.loop import new_loop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 
 __all__ = ["Portal"]
 
@@ -19,63 +21,121 @@ T = TypeVar("T")
 
 
 class Portal:
+    """Whoever still waits for an answer when it closes gets `StoreUnavailable`."""
+
     def __init__(self) -> None:
         self._loop = new_loop()
+        self._turn = threading.Lock()
+        self._is_open = True
         self._thread = threading.Thread(target=self._serve, name="stook", daemon=True)
         self._thread.start()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs it on the portal's loop and blocks. Ctrl-C cancels it there."""
-        if threading.current_thread() is self._thread:
+        if self.is_here():
             coroutine.close()
             raise ConfigError(
                 "a blocking call on stook's own event loop would wait for itself",
                 hint="use the async twin in coroutines, for example `await task.amap(...)`",
             )
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = self._send(coroutine)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            if self._is_open:
+                raise
+            raise _closed() from None
         except BaseException:
             future.cancel()
             raise
 
     async def await_(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs it on the portal's loop, awaited from any other."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        future = self._send(coroutine)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if not self._is_open and (me is None or not me.cancelling()):
+                raise _closed() from None
+            raise
 
     def iterate(self, pages: AsyncIterator[list[T]]) -> Iterator[T]:
         """The items of the pages, a page fetched when it is wanted; an iteration given up early is closed."""
+        turned = _Pages(pages)
         try:
-            while (page := self.call(_next(pages))) is not None:
+            while (page := self.call(turned.next())) is not None:
                 yield from page
         finally:
-            self.call(_close(pages))
+            with contextlib.suppress(StoreUnavailable):
+                if self.is_here():  # the garbage collector may find it anywhere
+                    self._loop.create_task(turned.close())
+                else:
+                    self.call(turned.close())
 
     async def aiterate(self, items: AsyncIterator[T]) -> AsyncIterator[T]:
         """`iterate`, from any other loop."""
+        turned = _Pages(items)
         try:
-            while (item := await self.await_(_next(items))) is not None:
+            while (item := await self.await_(turned.next())) is not None:
                 yield item
         finally:
-            await self.await_(_close(items))
+            with contextlib.suppress(StoreUnavailable):
+                await self.await_(turned.close())
+
+    def is_here(self) -> bool:
+        """Whether this is the portal's own thread."""
+        return threading.current_thread() is self._thread
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        """Twice is once."""
+        with self._turn:
+            if not self._is_open:
+                return
+            self._is_open = False
+            self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+    def _send(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        with self._turn:
+            if self._is_open:
+                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        coroutine.close()
+        raise _closed()
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
         finally:
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(_all(left))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
 
-async def _next(items: AsyncIterator[T]) -> T | None:
-    return await anext(items, None)
+class _Pages(Generic[T]):
+    """Whoever closes it waits until a `next` that was cancelled has let go of it."""
+
+    def __init__(self, pages: AsyncIterator[T]) -> None:
+        self._pages = pages
+        self._turn = asyncio.Lock()
+
+    async def next(self) -> T | None:
+        async with self._turn:
+            return await anext(self._pages, None)
+
+    async def close(self) -> None:
+        async with self._turn:
+            if isinstance(self._pages, AsyncGenerator):
+                await self._pages.aclose()
 
 
-async def _close(items: AsyncIterator[T]) -> None:
-    if isinstance(items, AsyncGenerator):
-        await items.aclose()
+async def _all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _closed() -> StoreUnavailable:
+    return StoreUnavailable("the app was closed meanwhile", hint="its next use opens it again")

@@ -64,18 +64,16 @@ class Session:
             lease=self.settings.lease_seconds,
             grace=grace,
         )
-        async with self.maintained():
+        async with self.maintained(), contextlib.AsyncExitStack() as leaving:
             await self._see(worker, tasks)
+            leaving.push_async_callback(self._forget, worker)
             beat = asyncio.create_task(self._beat(worker, tasks), name="stook-heartbeat")
+            leaving.push_async_callback(_end, beat)
             await runtime.start()
-            try:
-                yield runtime
-            finally:
-                await runtime.stop(grace)
-                beat.cancel()
-                await asyncio.gather(beat, return_exceptions=True)
-                with contextlib.suppress(StoreError):
-                    await self.store.write(forget_worker, worker)
+            leaving.push_async_callback(runtime.stop, grace)
+            self.engine.workers.append(runtime)
+            leaving.callback(self.engine.workers.remove, runtime)
+            yield runtime
 
     @contextlib.asynccontextmanager
     async def maintained(self) -> AsyncIterator[None]:
@@ -101,11 +99,20 @@ class Session:
     async def _see(self, worker: str, tasks: Mapping[str, TaskDefinition]) -> None:
         await self.store.write(see_worker, worker, process.host(), process.process(), json.dumps(sorted(tasks)))
 
+    async def _forget(self, worker: str) -> None:
+        with contextlib.suppress(StoreError):
+            await self.store.write(forget_worker, worker)
+
     async def _beat(self, worker: str, tasks: Mapping[str, TaskDefinition]) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT)
             with contextlib.suppress(StoreError):
                 await self._see(worker, tasks)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

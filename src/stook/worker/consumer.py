@@ -206,5 +206,5 @@ class Consumer:
         self.stop(self.cut or ("timeout" if perf_counter_ns() >= self._deadline else "cancelled"))
 
     def _own_task(self) -> asyncio.Task[None]:
-        assert self._task is not None  # noqa: S101 -- it runs
+        assert self._task is not None
         return self._task

@@ -145,14 +145,18 @@ class Held:
             self.left = left = self.left - 1
             if not left or not self.noted:
                 self.note(self)
-            return
-        if self.lost:
+        elif self.lost:
             self.left -= 1
         elif offset in self.cancelled:
             self.trouble(cancelled(offset, took))
         elif self.stopping and (cut or not isinstance(ended, bytes)):
             self.trouble(released(offset))
-        elif isinstance(ended, Trouble):
+        else:
+            self._conclude_as_it_ended(offset, ended, nanoseconds)
+
+    def _conclude_as_it_ended(self, offset: int, ended: bytes | Trouble | BaseException, nanoseconds: int) -> None:
+        took = nanoseconds // 1000
+        if isinstance(ended, Trouble):
             ended.duration = took
             self.trouble(ended)
         elif nanoseconds > self.limit:

@@ -88,7 +88,9 @@ def _name(handler: Callable[..., Any]) -> str:
 def _is_given(parameter: inspect.Parameter) -> bool:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         return False
-    return parameter.default is parameter.empty or parameter.name in _CONTEXT_NAMES
+    if parameter.default is parameter.empty:
+        return True
+    return parameter.kind is not parameter.KEYWORD_ONLY and parameter.name in _CONTEXT_NAMES
 
 
 def _is_context(name: str, annotation: Any) -> bool:

@@ -129,8 +129,8 @@ class Puller:
         dry = list(self._dry)
         self._full = [lane for lane in self._lanes if self._want(lane) <= 0]
         asked = [lane for lane in self._lanes if lane not in self._full]
-        found, later = False, self._identity.poll
-        announced = False
+        found = False
+        announced: float | None = None
         for lane in asked:
             want = self._want(lane)
             if want <= 0 or self._suspects or self._stopping:
@@ -142,15 +142,17 @@ class Puller:
                 return
             found = found or bool(claimed.slices)
             if claimed.wait is not None:
-                announced, later = True, min(later, claimed.wait)
+                announced = claimed.wait if announced is None else min(announced, claimed.wait)
         if found:
             self._announced_until = None
             return
-        if asked and idle and not len(self._live) and not self._is_worth_waiting(later if announced else None):
+        if asked and idle and not len(self._live) and not self._is_worth_waiting(announced):
             for done in dry:
                 if not done.done():
                     done.set_result(None)
-        await self._rest(later, listen=[task for lane in asked for task in lane.tasks])
+        poll = self._identity.poll
+        longest = poll if announced is None else min(poll, announced)
+        await self._rest(longest, listen=[task for lane in asked for task in lane.tasks])
 
     async def _claim(self, lane: Lane, want: int, *, idle: bool) -> Claimed | None:
         worker, lease, _ = self._identity
@@ -252,13 +254,13 @@ class Puller:
             self._woken.set_result(None)
 
     def _want(self, lane: Lane) -> int:
-        return lane.want() if self._live.in_flight < UNSETTLED_LIMIT else 0
+        return min(lane.want(), UNSETTLED_LIMIT - self._live.in_flight)
 
     def _has_room(self) -> bool:
         return any(self._want(lane) > 0 for lane in self._full)
 
     def _is_worth_waiting(self, announced: float | None) -> bool:
-        """Something is announced for a moment that has not passed. A store whose clock stands still is not waited for."""
+        """Something is announced, and its moment has not passed; a store whose clock stands still is not waited for."""
         now = asyncio.get_running_loop().time()
         if announced is None:
             self._announced_until = None

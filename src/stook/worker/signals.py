@@ -71,7 +71,7 @@ class AsyncSignal(Signal):
             await woken.wait()
         finally:
             self.unwatch(wake)
-        assert self._reason is not None  # noqa: S101 -- watchers are called after it is set
+        assert self._reason is not None
         return self._reason
 
 

@@ -58,15 +58,20 @@ def place_of(url: str) -> str:
 async def connect(url: str, schema: str, *, timeout: float | None, warm: bool = True, **settings: str) -> Any:
     """A connection that finds the schema's tables by their bare names. A statement that takes longer than `timeout`
     seconds is given up. Raises what the network or asyncpg raise: `translate` knows what they mean."""
-    connection = await asyncpg.connect(
-        url,
-        timeout=_CONNECT_SECONDS,
-        command_timeout=timeout,
-        statement_cache_size=1000,
-        max_cached_statement_lifetime=0,
-        max_cacheable_statement_size=0,
-        server_settings={**_SETTINGS, "search_path": f'"{schema}"', **settings},
-    )
+    try:
+        connection = await asyncpg.connect(
+            url,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=timeout,
+            statement_cache_size=1000,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=0,
+            server_settings={**_SETTINGS, "search_path": f'"{schema}"', **settings},
+        )
+    except ValueError as error:
+        raise ConfigError(
+            f"not a PostgreSQL URL: {error}", hint="like postgresql://user:password@host/database"
+        ) from None
     if warm:
         await connection.prepare(_ARRAYS)
     return connection

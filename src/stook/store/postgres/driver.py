@@ -17,7 +17,7 @@ from stook.store.postgres.side import Side
 from stook.store.postgres.verbs import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from stook.store.statement import Script
 
@@ -77,12 +77,14 @@ class PostgresStore:
         self._verbs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Verbs] = weakref.WeakKeyDictionary()
 
     async def write(self, verb: Callable[P, Script[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        answer, topics = await self._here().write(lambda: verb(*args, **kwargs))
+        verbs = await self._here()
+        answer, topics = await verbs.write(lambda: verb(*args, **kwargs))
         self._ring(topics)
         return answer
 
     async def read(self, verb: Callable[P, Script[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._here().read(verb, lambda: verb(*args, **kwargs))
+        verbs = await self._here()
+        return await verbs.read(verb, lambda: verb(*args, **kwargs))
 
     def write_blocking(self, verb: Callable[P, Script[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         self._check_open()
@@ -121,17 +123,16 @@ class PostgresStore:
         await self._listener.close(_CLOSE_SECONDS)
         await self._blocking.close()
 
-    def _here(self) -> Verbs:
+    async def _here(self) -> Verbs:
         """The verbs of the running loop."""
         self._check_open()
         loop = asyncio.get_running_loop()
         found = self._verbs.get(loop)
         if found is None:
-            for other, verbs in list(self._verbs.items()):
-                if other.is_closed():
-                    verbs.terminate()
-                    del self._verbs[other]
             found = self._verbs[loop] = self._new_verbs(self._size)
+            # A loop that ends closes its generators, and this one the loop's connections.
+            found.at_end = _closing(found)
+            await anext(found.at_end)
         return found
 
     def _new_verbs(self, size: int) -> Verbs:
@@ -151,8 +152,15 @@ class PostgresStore:
             raise StoreUnavailable(f"the store is closed: {self._where}")
 
 
+async def _closing(verbs: Verbs) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await verbs.close()
+
+
 def _close_elsewhere(loop: asyncio.AbstractEventLoop, verbs: Verbs) -> None:
-    with contextlib.suppress(RuntimeError):
+    with contextlib.suppress(RuntimeError):  # it ends at this moment
         if not loop.is_closed():
             loop.call_soon_threadsafe(verbs.terminate)
             return

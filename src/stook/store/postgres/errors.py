@@ -6,7 +6,6 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from stook.core.errors import (
-    ConfigError,
     NotInstalled,
     StookError,
     StoreError,
@@ -41,6 +40,7 @@ _LOST: Final = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.IdleSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # the server's last words came between two of ours
 )
 _CLASH: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
 _OF_ASYNCPG: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -49,7 +49,7 @@ _OF_ASYNCPG: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Int
 def cause_of(error: BaseException) -> Cause | None:
     if isinstance(error, asyncpg.ProtocolViolationError):
         return None  # no PostgreSQL at the other end, or a pooler that wants other words
-    if isinstance(error, _LOST) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)):
+    if isinstance(error, _LOST) or (type(error) is asyncpg.InterfaceError):
         return Cause.lost
     if isinstance(error, _CLASH):
         return Cause.clash
@@ -69,9 +69,6 @@ class _Meaning(NamedTuple):
 
 
 _MEANINGS: Final[dict[type[Exception], _Meaning]] = {
-    asyncpg.ClientConfigurationError: _Meaning(
-        ConfigError, "not a PostgreSQL URL: {error}", "like postgresql://user:password@host/database"
-    ),
     asyncpg.InvalidPasswordError: _Meaning(
         StoreUnavailable, "{where} refuses the password", "check user and password in the URL"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from stook.core.errors import NotInstalled
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["migrate"]
 
+# Not to_regclass: that may answer from a cache older than the lock just taken.
+_THERE = "select exists (select from pg_tables where schemaname = $1 and tablename = 'migration')"
+_OLD_RECEIPTS = "delete from receipt where at < now() - interval '1 day'"
 _VERSION = "select number from migration order by number desc limit 1"
 _MIGRATION = """
 create table if not exists migration (
@@ -34,17 +38,19 @@ async def migrate(url: str, schema: str) -> None:
         for step in steps:
             if step.number > there:
                 await _apply(connection, schema, step)
-    except asyncpg.InsufficientPrivilegeError as error:
+        with contextlib.suppress(asyncpg.ReadOnlySQLTransactionError):
+            await connection.execute(_OLD_RECEIPTS)
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError) as error:
         raise NotInstalled(
-            f"{place_of(url)}: this role may not install the schema {schema}: {error}",
-            hint="grant it 'create' on the database, or let an administrator open the store once",
+            f"{place_of(url)}: this role may not install or use the schema {schema}: {error}",
+            hint="let an administrator open the store once and grant this role the schema, or 'create' on the database",
         ) from None
     finally:
         await connection.close()
 
 
 async def _version(connection: Any, schema: str) -> int:
-    if await connection.fetchval("select to_regclass($1)", f'"{schema}".migration') is None:
+    if not await connection.fetchval(_THERE, schema):
         return 0
     number: int | None = await connection.fetchval(_VERSION)
     return number or 0
@@ -55,7 +61,7 @@ async def _apply(connection: Any, schema: str, step: Migration) -> None:
         await connection.execute("select pg_advisory_xact_lock($1)", key_of(schema, "migrate"))
         if await _version(connection, schema) >= step.number:
             return
-        if await connection.fetchval("select to_regnamespace($1)", f'"{schema}"') is None:
+        if not await connection.fetchval("select exists (select from pg_namespace where nspname = $1)", schema):
             await connection.execute(f'create schema "{schema}"')
         await connection.execute(_MIGRATION)
         await connection.execute(step.sql)

@@ -27,7 +27,6 @@ READ: Final = "begin isolation level repeatable read, read only"
 WRITE: Final = "begin"
 _NOW: Final = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
 _GUARD: Final = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) key"
-_WHO: Final = "select pg_current_xact_id()::text::bigint"
 COPY_ROWS: Final = 300
 COPY_BYTES: Final = 512 * 1024
 """From here on COPY is worth its own round trips: its rows are stored while the next are still on their way."""
@@ -39,8 +38,8 @@ class SeveralStatements(Exception):
 
 class Transaction(Generic[T]):
     """One run of one verb: its `answer`, and `topics` to be notified once it is committed. After a failure,
-    `statement` is what was under way, `committing` says that the commit had been sent, and `xid` is what the server
-    knows the transaction by, if it changed anything.
+    `statement` is what was under way, `committing` says that the commit had been sent, and `receipted` that the
+    transaction left a receipt: the connection's `slot` and its own `mark`.
 
     `begin` None: a single reading statement, in no transaction. `plain` replaces what no text column can hold by
     U+FFFD."""
@@ -53,11 +52,15 @@ class Transaction(Generic[T]):
         *,
         schema: str,
         clock: Callable[[], int] | None,
+        slot: int = 0,
+        mark: int = 0,
         begin: str | None = WRITE,
         plain: bool = False,
     ) -> None:
         self.topics: set[str] = set()
-        self.xid: int | None = None
+        self.slot = slot
+        self.mark = mark
+        self.receipted = False
         self.committing = False
         self.statement: str | None = None
         self._begun = False
@@ -153,10 +156,14 @@ class Transaction(Generic[T]):
                 together.append((text, rows))
         self._held_back = []
         names = tuple(text.name for text, _ in together)
-        self.statement = ", ".join(names)
-        params = [column for _, rows in together for column in self._storable(_columns(rows))]
-        answer = await self._connection.fetch(merged(names) if names else _WHO, *params)
-        self.xid = answer[0][0]
+        self.statement = ", ".join(names) or self.statement
+        params: list[Any] = [column for _, rows in together for column in self._storable(_columns(rows))]
+        if not self.receipted:
+            params += (self.slot, self.mark)
+        elif not names:
+            return
+        await self._connection.fetch(merged(names, receipt=not self.receipted), *params)
+        self.receipted = True
 
     async def _start(self) -> None:
         if self._begin is None:

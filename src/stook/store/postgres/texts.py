@@ -23,6 +23,7 @@ _MENTIONED = re.compile(r"\b(?:from|join|into|update)\s+(\w+)")
 _CHANGED = re.compile(r"\b(?:insert into|update|delete from)\s+(\w+)")
 _PARAMETER = re.compile(r"\$(\d+)")
 _COMMENT = re.compile(r"--[^\n]*")
+_RECEIPT = "insert into receipt (slot, mark) values ($1, $2) on conflict (slot) do update set mark = $2, at = now()"
 _PLAIN_INSERT = re.compile(r"insert into \w+ \(([\w\s,]+)\)\s*select \* from unnest\([^()]*\)")
 
 
@@ -67,14 +68,16 @@ def apart(one: Text, other: Text) -> bool:
 
 
 @cache
-def merged(names: tuple[str, ...]) -> str:
-    """One statement that makes these writes, parameters one after the other, and answers with its transaction's id."""
+def merged(names: tuple[str, ...], *, receipt: bool) -> str:
+    """One statement that makes these writes, parameters one after the other. With `receipt` it also notes its
+    transaction: slot and mark are the last parameters."""
     clauses, before = [], 0
     for place, name in enumerate(names):
         text = texts()[name]
         clauses.append(f"w{place} as ({_shifted(text.sql, before)})")
         before += text.params
-    return f"with {', '.join(clauses)} select pg_current_xact_id()::text::bigint"
+    writes = f"with {', '.join(clauses)} " if clauses else ""
+    return writes + (_shifted(_RECEIPT, before) if receipt else "select")
 
 
 def _shifted(sql: str, by: int) -> str:

@@ -1,18 +1,21 @@
 """Running verbs on the connections of one event loop, until they are committed or have failed for good.
 
 A verb runs again when the server asks for it. Whether a transaction took place whose commit got lost on the way is not
-guessed: the server knows it by its id. So no verb needs to be safe to repeat, except one that changes rows by `Each`
-and `Run` alone (renewing leases, purging), which leaves no id: those simply run again, and may.
+guessed: it left a receipt, which is there or not, whatever became of connection and server. So no verb needs to be safe
+to repeat, except one that changes rows by `Each` and `Run` alone (renewing leases, purging), which leaves none: those
+simply run again, and may.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
+import secrets
 import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from stook.core.errors import StookError, StoreUnavailable
+from stook.core.errors import StookError
 from stook.store.postgres.errors import Cause, cause_of, translate
 from stook.store.postgres.pool import Pool
 from stook.store.postgres.rerun import Patience
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Verbs"]
 
 T = TypeVar("T")
-_FATE: Final = "select pg_xact_status($1::text::xid8)"
+# It waits for a transaction that is still about to end, and leaves a receipt there already as it is.
+_FATE: Final = (
+    "insert into receipt (slot, mark) values ($1, 0) on conflict (slot) do update set at = now() returning mark"
+)
 
 
 class Verbs:
@@ -47,6 +53,10 @@ class Verbs:
         self._schema = schema
         self._clock = clock
         self._where = where
+        self._slots: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._marks = itertools.count(1)
+        self.at_end: object = None
+        """Kept alive for as long as these are."""
         self._several: weakref.WeakSet[Callable[..., object]] = weakref.WeakSet()
 
     async def write(self, make: Callable[[], Script[T]]) -> tuple[T, set[str]]:
@@ -80,7 +90,13 @@ class Verbs:
             try:
                 async with pool.connection() as connection:
                     transaction = Transaction(
-                        connection, schema=self._schema, clock=self._clock, begin=begin, plain=plain
+                        connection,
+                        schema=self._schema,
+                        clock=self._clock,
+                        slot=self._slots.setdefault(connection, secrets.randbits(63)),
+                        mark=next(self._marks),
+                        begin=begin,
+                        plain=plain,
                     )
                     await transaction.run(make())
                     return transaction
@@ -100,24 +116,15 @@ class Verbs:
 
     async def _took_place(self, transaction: Transaction[Any], patience: Patience) -> bool:
         """Asks the server, once it answers again."""
-        while transaction.xid is not None:
+        while transaction.receipted:
             try:
                 async with self._writers.connection() as connection:
-                    fate: str | None = await connection.fetchval(_FATE, str(transaction.xid))
+                    mark: int = await connection.fetchval(_FATE, transaction.slot)
             except Exception as error:  # noqa: BLE001 - as above
                 await self._rest(error, patience, transaction)
-                continue
-            if fate in ("committed", "aborted"):
-                return fate == "committed"
-            if fate is None:
-                break
-            await self._rest(ConnectionError("its end is still being written"), patience, transaction)
-        if transaction.xid is None:
-            return False
-        raise StoreUnavailable(
-            f"lost the connection to {self._where} during a commit, and the server has forgotten how it ended",
-            hint="look before you repeat it",
-        )
+            else:
+                return mark == transaction.mark
+        return False
 
     async def _rest(self, error: Exception, patience: Patience, transaction: Transaction[Any] | None) -> None:
         """Returns when the verb may run again, or raises what to tell people."""

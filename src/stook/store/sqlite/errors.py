@@ -10,11 +10,19 @@ __all__ = ["translate"]
 
 _FULL = {sqlite3.SQLITE_FULL}
 _READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+_STUCK = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE}
+"""A file may not grow: quota, `ulimit -f`, or a disk that fails. Only plain ENOSPC is told as SQLITE_FULL."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def translate(error: sqlite3.Error, path: str) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    extended = getattr(error, "sqlite_errorcode", 0)
+    code = extended & 0xFF
+    if extended in _STUCK:
+        return StoreFull(
+            f"{path} cannot be written further: {error}",
+            hint="look at the disk, your quota and `ulimit -f`; nothing was half-written, run the same again",
+        )
     if code in _FULL:
         return StoreFull(
             f"no room left on the disk of {path}", hint="free some space; nothing was half-written, run the same again"

@@ -100,7 +100,7 @@ class _Child:
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._on_sigterm)
         setup, *rest = self._receive()
-        assert isinstance(setup, Setup)  # noqa: S101 -- the first frame
+        assert isinstance(setup, Setup)
         try:
             self._definitions = {task: definition_of(task, reference) for task, reference in setup.tasks.items()}
         except BaseException as error:  # noqa: BLE001 -- importing runs anybody's code

@@ -42,7 +42,7 @@ class Reference(msgspec.Struct, frozen=True):
         qualname = getattr(bare, "__qualname__", None)
         code = getattr(bare, "__code__", None)
         where = None if code is None else f"{code.co_filename}:{code.co_firstlineno}"
-        if qualname is None or code is None or "<" in qualname:
+        if qualname is None or code is None or "<" in qualname or inspect.ismethod(bare):
             raise ConfigError(
                 f"handler {qualname or handler!r} cannot be imported by a child process",
                 where=where,

@@ -250,3 +250,10 @@ create table blob (
     primary key (batch_id, name)
 );
 alter table blob alter body set storage external;
+
+-- Of each connection, the last transaction that it committed: a commit whose answer was lost can be asked about.
+create table receipt (
+    slot            bigint primary key,
+    mark            bigint not null,
+    at              timestamptz not null default now()
+) with (fillfactor = 20, vacuum_truncate = off);

@@ -1,0 +1,30 @@
+"""Waiting for news without missing any: listening begins before the look."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from stook.store.port import Store
+
+__all__ = ["LOOK", "listening"]
+
+LOOK: Final = 0.5
+"""Seconds between looks when no notification comes."""
+
+
+@contextlib.asynccontextmanager
+async def listening(store: Store, topic: str, timeout: float = LOOK) -> AsyncIterator[asyncio.Future[bool]]:
+    """What is awaited at the end of the context is done as soon as `topic` rang since its beginning, or after `timeout`
+    seconds."""
+    heard = asyncio.ensure_future(store.wait((topic,), timeout))
+    try:
+        await asyncio.sleep(0)  # the wait begins
+        yield heard
+    finally:
+        heard.cancel()
+        await asyncio.gather(heard, return_exceptions=True)

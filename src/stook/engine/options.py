@@ -1,0 +1,88 @@
+"""How a batch, or one execution, is submitted: checked before anything is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final, TypeGuard
+
+import msgspec
+
+from stook.core.errors import OptionError, PayloadError
+from stook.core.payload import encode
+from stook.engine.names import check_name
+
+__all__ = ["Block", "Options", "check_concurrency"]
+
+MAX_METADATA_BYTES: Final = 64 * 1024
+"""It stands in the batch's row, which every flush of outcomes writes."""
+
+
+class Block(msgspec.Struct, gc=False):
+    """Consecutive items as they are read: payloads as JSON, the caller's ids and dedupe keys where given."""
+
+    payloads: Sequence[bytes]
+    keys: Sequence[str] | None = None
+    dedupe: Sequence[str | None] | None = None
+
+
+class Options(msgspec.Struct, kw_only=True, frozen=True):
+    """Durations in seconds; `run_at` in microseconds since the epoch. `digest` stands for the content that `key` stands
+    for. `OptionError` names what cannot be."""
+
+    name: str | None = None
+    key: str | None = None
+    digest: str | None = None
+    priority: int = 0
+    max_concurrency: int | None = None
+    run_at: int | None = None
+    delay: float | None = None
+    expires_in: float | None = None
+    deadline: float | None = None
+    metadata: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            check_name("name", self.name)
+        if self.key is not None:
+            check_name("idempotency_key", self.key)
+        if self.run_at is not None and self.delay is not None:
+            raise OptionError("give run_at or delay, not both")
+        check_concurrency(self.max_concurrency, hint="pause the batch instead")
+        if not _is_whole(self.priority) or not -(2**31) <= self.priority < 2**31:
+            raise OptionError(f"priority={self.priority!r} is not a whole number of 32 bits")
+        for name in ("delay", "expires_in", "deadline"):
+            value = getattr(self, name)
+            if value is not None and not _is_duration(value):
+                raise OptionError(f"{name}={value!r} is not a number of seconds ≥ 0")
+        self.metadata_json()
+
+    def metadata_json(self) -> str | None:
+        if self.metadata is None:
+            return None
+        if not isinstance(self.metadata, dict):
+            raise OptionError(f"metadata={self.metadata!r} is not a dict")
+        try:
+            text = encode(self.metadata).decode()
+        except PayloadError as error:
+            raise OptionError(f"metadata: {error.message}", hint=error.hint) from None
+        if len(text) > MAX_METADATA_BYTES:
+            raise OptionError(
+                f"metadata has {len(text)} bytes, at most {MAX_METADATA_BYTES} are allowed",
+                hint="pass a reference to where it lies",
+            )
+        return text
+
+
+def check_concurrency(value: object, *, hint: str) -> None:
+    if value is not None and (not _is_whole(value) or not 1 <= value < 2**31):
+        raise OptionError(f"max_concurrency={value!r} is not a whole number ≥ 1", hint=hint)
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_duration(value: object) -> bool:
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return numeric and math.isfinite(value) and 0 <= value < 10**9

@@ -1,0 +1,46 @@
+"""A store of an app's own: opened at its first use, with the thread that everything of it runs on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stook.wiring.portal import Portal
+from stook.wiring.session import open_session
+
+if TYPE_CHECKING:
+    from stook.config.settings import Settings
+    from stook.wiring.session import Session
+
+__all__ = ["Opened", "open_own"]
+
+
+@dataclass
+class Opened:
+    """`pid` is the process that opened it: a child made by fork has the object, but neither thread nor connections.
+    `workers` hold how each of them is left, the newest last."""
+
+    session: Session
+    portal: Portal
+    _stack: contextlib.ExitStack
+    pid: int = field(default_factory=os.getpid)
+    workers: list[contextlib.ExitStack] = field(default_factory=list)
+
+    def end_workers(self) -> None:
+        for leaving in reversed(self.workers[:]):
+            leaving.close()
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def open_own(settings: Settings) -> Opened:
+    with contextlib.ExitStack() as stack:
+        portal = Portal()
+        stack.callback(portal.close)
+        context = open_session(settings)
+        session = portal.call(context.__aenter__())
+        stack.callback(lambda: portal.call(context.__aexit__(None, None, None)))
+        return Opened(session, portal, stack.pop_all())
