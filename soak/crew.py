@@ -160,12 +160,16 @@ class Crew:
         """Whether every process ended as it was meant to, without a word of a crash."""
         what = "processes ended only as they were told to"
         ledger.looked(what, self._serial)
+        ledger.looked("nothing had to be repaired", self._serial)
         for problem in self._unexpected:
             ledger.wrong(what, problem)
         for path in sorted(self.folder.glob("said-*")):
             words = path.read_text(errors="replace")
-            if "Traceback" in words or "ERROR" in words:
+            if "Traceback" in words:
                 ledger.wrong(what, f"{path.name}: {_brief(words)}")
+            for line in words.splitlines():
+                if " was wrong: " in line:
+                    ledger.wrong("nothing had to be repaired", f"{path.name}: {line}")
 
     def _noticed(self, post: Post) -> bool:
         assert post.child is not None

@@ -7,6 +7,7 @@ operator ──cancel, pause, resume, retry, …──▶                       
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from typing import TYPE_CHECKING, Final
@@ -15,9 +16,9 @@ from soak.crew import Crew
 from soak.report import Ledger
 from soak.verify import Verifier
 from stook.config.settings import read_settings
-from stook.core.errors import Conflict, StoreUnavailable
-from stook.core.ids import execution_id
+from stook.core.errors import Conflict, NotFound, StoreUnavailable
 from stook.core.states import BatchState
+from stook.store.script.recount import recount
 from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ __all__ = ["Load", "break_processes", "break_server", "run_load"]
 
 LANES: Final = 2
 WORKERS: Final = 3
-SETTLE_SECONDS: Final = 90.0
+SETTLE_SECONDS: Final = 180.0
 """Without anything new or broken, everything must have ended by then."""
 LIVE: Final = frozenset(state for state in BatchState if not state.terminal)
 OUTAGES: Final[tuple[Outage, ...]] = ("restart", "crash", "kill")
@@ -104,14 +105,17 @@ async def run_load(
         pass  # its schema is there before twenty want it at once: that is another test
     with Crew(folder, project) as crew:
         load = Load(database, crew, seed=seed, project=project, tasks=tasks)
-        if server_every is None:
-            await break_processes(load, seconds)
-        else:
-            await break_server(load, seconds, every=server_every)
-        crew.look()
-        await crew.end(("producer",), 60.0)
-        await crew.end(("operator",), 30.0)
         async with open_session(read_settings(url=database.url, project=project)) as session:
+            watching = asyncio.create_task(_watch(session, ledger), name="soak watch")
+            if server_every is None:
+                await break_processes(load, seconds)
+            else:
+                await break_server(load, seconds, every=server_every)
+            crew.look()
+            await crew.end(("producer",), 60.0)
+            await crew.end(("operator",), 30.0)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             began = time.monotonic()
             await _settle(session, ledger)
             settled = time.monotonic() - began
@@ -123,6 +127,21 @@ async def run_load(
     happened = {f"{role}s killed": count for role, count in crew.killed.items()}
     happened |= {f"server {outage}s": count for outage, count in load.outages.items()}
     return happened | found | {"seconds to settle": round(settled)}, ledger
+
+
+async def _watch(session: Session, ledger: Ledger) -> None:
+    """Counts live batches again while everything is going on: counters are true at every moment."""
+    what = "counters equal a recount, in the middle of it"
+    dice = random.Random()
+    while True:
+        await asyncio.sleep(0.1)
+        with contextlib.suppress(NotFound, StoreUnavailable):
+            live = (await session.engine.batches(states=LIVE, limit=100)).batches
+            if live:
+                one = dice.choice(live)
+                found = await session.store.read(recount, one.id)
+                name = f"batch {one.public_id} ({one.name})"
+                ledger.expect(what, not found.differences, f"{name}: {'; '.join(found.differences)}")
 
 
 async def _settle(session: Session, ledger: Ledger) -> None:
@@ -144,4 +163,4 @@ async def _settle(session: Session, ledger: Ledger) -> None:
         await asyncio.sleep(0.1)
     for one in live:
         why = "; ".join(await session.engine.why(one.id))
-        ledger.wrong(what, f"batch {execution_id(one.id, 0)} ({one.name}, {one.counters}) is {one.state.value}: {why}")
+        ledger.wrong(what, f"batch {one.public_id} ({one.name}, {one.counters}) is {one.state.value}: {why}")

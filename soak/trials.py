@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
     from soak.databases import Database
 
-__all__ = ["TRIALS", "run_trial", "run_trials"]
+__all__ = ["TRIALS", "left_out", "run_trial", "run_trials"]
 
 SERVER_EVERY: Final = 20.0
 RACES: Final = 10_000
 POISONED: Final = 10_000
+NEEDS_SERVER: Final = "T2"
 Found = tuple[dict[str, int], Ledger]
 Run = Callable[["Database", Path, int, float], Coroutine[Any, Any, Found]]
 
@@ -52,13 +53,18 @@ async def _t5(database: Database, folder: Path, seed: int, _seconds: float) -> F
 TRIALS: Final[dict[str, Run]] = {"T1": _t1, "T2": _t2, "T3": _t3, "T5": _t5}
 
 
+def left_out(ids: Sequence[str], *, store: str | None) -> list[str]:
+    """What cannot be tried on a store that is not ours to take down."""
+    return [one for one in ids if one == NEEDS_SERVER and store is not None]
+
+
 def run_trials(ids: Sequence[str], *, store: str | None, seed: int | None, seconds: float) -> Iterator[Trial]:
-    """T2 needs a server that is ours to take down: with a store given it is left out."""
+    """Each on a SQLite file and on a PostgreSQL of its own, or on the store given."""
     chosen = random.randrange(10**6) if seed is None else seed
     kinds = ["given"] if store is not None else ["sqlite", "postgres"]
     for kind in kinds:
         for one in ids:
-            if one == "T2" and kind != "postgres":
+            if one == NEEDS_SERVER and kind != "postgres":
                 continue
             with ExitStack() as stack:
                 if store is not None:

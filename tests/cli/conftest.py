@@ -162,6 +162,7 @@ def tasks(cli):
         @app.task(max_attempts=1, failures=FailurePolicy(burst=5))
         async def burns(row: dict) -> int:
             ran(row)
+            await asyncio.sleep(0.005)
             if os.path.exists("repaired"):
                 return row["id"]
             raise ConnectionError("the service is down")

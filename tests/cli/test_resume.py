@@ -136,7 +136,7 @@ def test_stopped_while_the_input_is_read_leaves_nothing(tasks, one):
             _, told = process.communicate()
     assert (process.returncode, told) == (130, "stook: interrupted\n")
     assert not (tasks.folder / "stook.db").exists()
-    assert not list((tasks.folder / "tmp").iterdir())
+    assert not list((tasks.folder / "tmp").glob("stook-*"))
 
 
 def test_a_batch_that_has_ended_is_written_anew_and_not_run(tasks):

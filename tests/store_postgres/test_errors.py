@@ -22,7 +22,7 @@ from stook.core.errors import (
 from stook.store.postgres.driver import PostgresStore
 from stook.store.postgres.errors import translate
 from stook.store.script.quota import set_weight
-from stook.store.statement import All
+from stook.store.statement import All, Many
 
 
 def changed(dsn, **parts):
@@ -91,9 +91,12 @@ async def test_a_schema_that_is_gone(fresh_postgres):
 
 
 async def test_what_the_database_refuses_names_the_statement(fresh_postgres):
+    def verb():
+        yield Many("upsert_project", [("p", "heavy")])
+
     store = PostgresStore(fresh_postgres)
     with pytest.raises(StoreError, match="statement upsert_project"):
-        await store.write(set_weight, "p", "heavy")
+        await store.write(verb)
     await store.close()
 
 

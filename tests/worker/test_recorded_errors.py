@@ -35,7 +35,7 @@ def test_a_traceback_is_as_python_prints_it():
     error = raised(ValueError("x"))
     text = traceback_of(error)
     assert text.startswith(f'Traceback (most recent call last):\n  File "{__file__}", line ')
-    assert "    raise error\n" in text
+    assert "    raise error" in text
     assert text.endswith("ValueError: x\n")
 
 

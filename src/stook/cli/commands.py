@@ -14,6 +14,7 @@ app = App(
     help="Submit a million things in one call, see every one, retry only what failed.",
     version=f"stook {__version__}",
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 for _purpose, _commands in COMMANDS.items():
     for _command in _commands:

@@ -18,10 +18,10 @@ LOOK: Final = 0.5
 
 
 @contextlib.asynccontextmanager
-async def listening(store: Store, topic: str, timeout: float = LOOK) -> AsyncIterator[asyncio.Future[bool]]:
-    """What is awaited at the end of the context is done as soon as `topic` rang since its beginning, or after `timeout`
+async def listening(store: Store, *topics: str, timeout: float = LOOK) -> AsyncIterator[asyncio.Future[bool]]:
+    """The future is done as soon as one of `topics` has rung since the beginning of the context, or after `timeout`
     seconds."""
-    heard = asyncio.ensure_future(store.wait((topic,), timeout))
+    heard = asyncio.ensure_future(store.wait(topics, timeout))
     try:
         await asyncio.sleep(0)  # the wait begins
         yield heard

@@ -1,4 +1,4 @@
-"""What has to happen by itself: due work, lapsed leases, deadlines, dead neighbours, deleted rows.
+"""What has to happen by itself: due work, lapsed leases, deadlines, dead neighbours, deleted rows, recounts.
 
 Every process that works runs one; two at once do no harm, each verb looks again under its locks.
 """
@@ -6,12 +6,17 @@ Every process that works runs one; two at once do no harm, each verb looks again
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from stook.core.errors import StoreError
+from stook.core.errors import NotFound, StoreError
+from stook.core.states import BatchState
 from stook.engine import process
+from stook.engine.listening import listening
 from stook.store.script.delete import purge
+from stook.store.script.read.batch_list import list_batches
+from stook.store.script.recount import reconcile, recount
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
 from stook.store.script.upkeep import look_ahead
 from stook.store.script.worker_row import list_workers
@@ -26,6 +31,9 @@ LONGEST: Final = 1.0
 """Seconds between two looks at most: what another process schedules is at most so late."""
 NEIGHBOURS: Final = 5.0
 """Seconds between two looks for dead processes of this machine."""
+RECOUNT: Final = 60.0
+"""Seconds between two recounts, of one live batch each."""
+LIVE: Final = frozenset(state for state in BatchState if not state.terminal)
 
 log = logging.getLogger("stook.engine")
 
@@ -40,10 +48,14 @@ async def sweep_once(store: Store) -> int:
 
 
 class Maintenance:
-    def __init__(self, store: Store, blobs: Blobs) -> None:
+    """Batches of `project` are recounted; all else is done for every project."""
+
+    def __init__(self, store: Store, blobs: Blobs, project: str) -> None:
         self._store = store
         self._blobs = blobs
+        self._project = project
         self._task: asyncio.Task[None] | None = None
+        self._recounted: bytes | None = None
 
     async def start(self) -> None:
         """The first look has been taken when this returns: what a dead process of this machine held is free."""
@@ -68,21 +80,55 @@ class Maintenance:
         while (batch_id := await self._store.write(purge)) is not None:
             await self._blobs.store.drop(batch_id)
 
+    async def recount_next(self) -> list[str]:
+        """Counts the next live batch again and repairs what is wrong, which nothing should ever have to; returns what
+        that was, in words. Each batch has its turn, then the newest again."""
+        page = await self._store.read(list_batches, self._project, states=LIVE, after=self._recounted, limit=1)
+        if not page.batches:
+            self._recounted = None
+            return []
+        batch = page.batches[0]
+        self._recounted = batch.id
+        with contextlib.suppress(NotFound):  # deleted meanwhile
+            found = await self._store.read(recount, batch.id)
+            if found.differences:
+                repaired = await self._store.write(reconcile, batch.id)
+                log.error("batch %s was wrong: %s", batch.public_id, "; ".join(found.differences))
+                log.error("batch %s was repaired: %s", batch.public_id, "; ".join(repaired) or "by itself")
+                return repaired
+        return []
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        looked = loop.time()
+        looked = recounted = loop.time()
         while True:
-            try:
-                if loop.time() - looked > NEIGHBOURS:
-                    looked = loop.time()
-                    await self.bury_neighbours()
-                due_in = await self._store.read(look_ahead)
-                if due_in is not None and due_in <= 0:
-                    await sweep_once(self._store)
-                await self.purge()
-            except StoreError as error:
-                log.warning("maintenance failed, trying again: %s", error)
-                await asyncio.sleep(LONGEST)
-                continue
-            pause = LONGEST if due_in is None else min(LONGEST, max(0.0, due_in / 1_000_000))
-            await self._store.wait(("timer", "purge"), pause)
+            async with listening(self._store, "timer", "purge", timeout=LONGEST) as heard:
+                pause = LONGEST
+                try:
+                    if loop.time() - looked > NEIGHBOURS:
+                        looked = loop.time()
+                        await self.bury_neighbours()
+                    if loop.time() - recounted > RECOUNT:
+                        recounted = loop.time()
+                        await self.recount_next()
+                    pause = await self._sweep()
+                    await self.purge()
+                except StoreError as error:
+                    log.warning("maintenance failed, trying again: %s", error)
+                    await asyncio.sleep(LONGEST)
+                    continue
+                except Exception:
+                    log.exception("maintenance failed, trying again")
+                    await asyncio.sleep(LONGEST)
+                    continue
+                await asyncio.wait({heard}, timeout=pause)
+
+    async def _sweep(self) -> float:
+        """Seconds until the next look."""
+        due_in = await self._store.read(look_ahead)
+        if due_in is None:
+            return LONGEST
+        if due_in > 0:
+            return min(LONGEST, due_in / 1_000_000)
+        # What is due and cannot be taken is in somebody else's hands at the moment.
+        return 0.0 if await sweep_once(self._store) else LONGEST

@@ -18,6 +18,9 @@ MAX_METADATA_BYTES: Final = 64 * 1024
 """It stands in the batch's row, which every flush of outcomes writes."""
 
 
+_LONGEST: Final = 10**9
+
+
 class Block(msgspec.Struct, gc=False):
     """Consecutive items as they are read: payloads as JSON, the caller's ids and dedupe keys where given."""
 
@@ -84,5 +87,6 @@ def _is_whole(value: object) -> TypeGuard[int]:
 
 
 def _is_duration(value: object) -> bool:
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return numeric and math.isfinite(value) and 0 <= value < 10**9
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and 0 <= value < _LONGEST

@@ -53,7 +53,7 @@ class Quotas:
         *,
         queue: str | None,
         task: str | None,
-        max_concurrency: int | None | Unchanged,
+        max_concurrency: int | Unchanged | None,
         paused: bool | None,
         weight: float | None,
     ) -> None:
@@ -66,7 +66,9 @@ class Quotas:
             check_concurrency(max_concurrency, hint="to stop it, paused=True")
         if weight is not None:
             if scope != "project":
-                raise OptionError(f"a {scope} has no weight", hint="give it without queue or task: projects share by it")
+                raise OptionError(
+                    f"a {scope} has no weight", hint="give it without queue or task: projects share by it"
+                )
             await self._store.write(set_weight, self._project, weight)
         if max_concurrency is not UNCHANGED or paused is not None:
             await self._store.write(_change, scope, self._project, name, max_concurrency, paused)
@@ -90,7 +92,7 @@ def _change(
     scope: Literal["project", "queue", "task"],
     project: str,
     name: str,
-    max_concurrency: int | None | Unchanged,
+    max_concurrency: int | Unchanged | None,
     paused: bool | None,  # noqa: FBT001 - a verb's arguments are plain
 ) -> Script[None]:
     """What is not given stays."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading"]
 
+
 class Worker(Protocol):
     failure: BaseException | None
     """Why it cannot go on."""

@@ -69,7 +69,9 @@ class Engine(Reading):
         run_at, expires_at = await self._times(options)
         new = self._new_batch(task, policy, options, now)
         chunker = Chunker(self.blobs, new.id)
-        chunks = [made for block in _joined(blocks) for made in await chunker.cut(block.payloads, block.keys, block.dedupe)]
+        chunks = [
+            made for block in _joined(blocks) for made in await chunker.cut(block.payloads, block.keys, block.dedupe)
+        ]
         await self._quotas.declare(task, policy.max_concurrency)
         return await self.store.write(submit, new, chunks, run_at=run_at, expires_at=expires_at)
 
@@ -154,14 +156,12 @@ class Engine(Reading):
         *,
         queue: str | None = None,
         task: str | None = None,
-        max_concurrency: int | None | Unchanged = UNCHANGED,
+        max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
         weight: float | None = None,
     ) -> None:
         """Of the project, or one of its queues or tasks, from the next claim on; what is not given stays."""
-        await self._quotas.change(
-            queue=queue, task=task, max_concurrency=max_concurrency, paused=paused, weight=weight
-        )
+        await self._quotas.change(queue=queue, task=task, max_concurrency=max_concurrency, paused=paused, weight=weight)
 
     def _new_batch(self, task: str, policy: TaskPolicy, options: Options, now: int) -> NewBatch:
         return NewBatch(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 __all__ = ["FakeClock"]
 
 MICROSECONDS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FakeClock:
@@ -16,8 +17,7 @@ class FakeClock:
 
     def __init__(self, now: datetime | None = None) -> None:
         """`now` is aware; the beginning of 2030 if none is given."""
-        start = now or datetime(2030, 1, 1, tzinfo=UTC)
-        self._now = round(start.timestamp() * MICROSECONDS)
+        self._now = _microseconds(now or datetime(2030, 1, 1, tzinfo=UTC))
         self._lock = threading.Lock()
 
     def __call__(self) -> int:
@@ -27,7 +27,7 @@ class FakeClock:
 
     @property
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self() / MICROSECONDS, tz=UTC)
+        return _EPOCH + timedelta(microseconds=self())
 
     def advance(self, seconds: float) -> None:
         if seconds < 0:
@@ -37,4 +37,14 @@ class FakeClock:
 
     def set(self, when: datetime) -> None:
         """Moves to an aware time that is not before now."""
-        self.advance(when.timestamp() - self() / MICROSECONDS)
+        there = _microseconds(when)
+        with self._lock:
+            if there < self._now:
+                raise ValueError(f"a clock does not go back (to {when})")
+            self._now = there
+
+
+def _microseconds(when: datetime) -> int:
+    if when.tzinfo is None:
+        raise ValueError(f"{when!r} has no time zone (like datetime(2030, 1, 1, tzinfo=UTC))")
+    return (when - _EPOCH) // timedelta(microseconds=1)

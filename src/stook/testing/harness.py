@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from stook.config.settings import read_settings
+from stook.core.errors import ConfigError
 from stook.core.ids import execution_id
 from stook.core.work import Claim
 from stook.engine.maintenance import sweep_once
@@ -40,13 +41,14 @@ class Harness:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            url = self._url
+            url, synchronous = self._url, None
             if url is None:
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stook-"))
-                url = f"sqlite:///{Path(folder) / 'test.db'}"
+                url, synchronous = f"sqlite:///{Path(folder) / 'test.db'}", "off"  # nobody cuts the power of it
+            settings = read_settings(url=url, project=self.app.project, synchronous=synchronous)
             portal = Portal()
             stack.callback(portal.close)
-            context = open_session(read_settings(url=url), clock=self.clock)
+            context = open_session(settings, clock=self.clock)
             session = portal.call(context.__aenter__())
             stack.callback(lambda: portal.call(context.__aexit__(None, None, None)))
             stack.enter_context(self.app.using(session, portal))
@@ -65,6 +67,8 @@ class Harness:
         app's. Returns how many sweeps it took to find nothing more."""
         session, portal = self._open()
         chosen = tasks or tuple(self.app.tasks.values())
+        if not chosen:
+            raise ConfigError(f"app {self.app.name!r} has no task to work on", hint="define one with @app.task")
         definitions = {one.name: one.definition() for one in chosen}
 
         async def run() -> int:
@@ -84,9 +88,14 @@ class Harness:
         clock has moved past the lease."""
         session, portal = self._open()
         names = [one.name for one in tasks or tuple(self.app.tasks.values())]
-        claim = Claim(worker="crashed", tasks=names, items=items, idle=True, lease=lease)
-        claimed = portal.call(session.source.claim(claim))
-        return [execution_id(one.batch_id, one.first + place) for one in claimed.slices for place in one.offsets]
+        found: list[str] = []
+        while len(found) < items:
+            claim = Claim(worker="crashed", tasks=names, items=items - len(found), idle=not found, lease=lease)
+            slices = portal.call(session.source.claim(claim)).slices
+            found.extend(execution_id(one.batch_id, one.first + place) for one in slices for place in one.offsets)
+            if not slices or slices[0].exclusive:
+                break
+        return found
 
     def _open(self) -> tuple[Session, Portal]:
         if self._session is None or self._portal is None:

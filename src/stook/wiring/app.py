@@ -185,12 +185,12 @@ class App:
         *,
         queue: str | None = None,
         task: Task[..., Any, Any] | str | None = None,
-        max_concurrency: int | None | Unchanged = UNCHANGED,
+        max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
         weight: float | None = None,
     ) -> None:
-        """Changes a limit of one queue, of one task, or (neither named) of the app's whole project, while things run: it
-        holds from the next claim on, for every worker, and stays until it is changed again. What runs goes on.
+        """Changes a limit of one queue, of one task, or (neither named) of the app's whole project, while things run:
+        it holds from the next claim on, for every worker, and stays until it is changed again. What runs goes on.
 
         `max_concurrency` is executions in flight, `None` no limit. `paused`: nothing more starts, or it does again.
         `weight` is the project's share of the workers beside other projects', 1 if never set. What is not given stays.
@@ -208,7 +208,7 @@ class App:
         *,
         queue: str | None = None,
         task: Task[..., Any, Any] | str | None = None,
-        max_concurrency: int | None | Unchanged = UNCHANGED,
+        max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
         weight: float | None = None,
     ) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stook.core.errors import ConfigError, MissingExtra, NotInstalled
+from stook.core.errors import ConfigError, NotInstalled
 from stook.engine.blobs import Blobs
 from stook.store.blob_folder import BlobFolder
 from stook.store.blob_rows import BlobRows
@@ -34,22 +34,21 @@ async def open_store(
         case "" | "sqlite":
             from stook.store.sqlite.driver import SqliteStore, path_of  # noqa: PLC0415 - one driver is loaded, not both
 
-            if not create:
-                _check_exists(path_of(settings.url))
-            store = SqliteStore(settings.url, clock=clock, synchronous=settings.synchronous)
-            blobs = BlobFolder(f"{store.path}.blobs")
+            # As it is now: the folder may be another one when the next connection is made.
+            path = Path(path_of(settings.url)).absolute()  # noqa: ASYNC240 - asks for the name of a folder
+            if not create and not path.exists():
+                raise NotInstalled(f"there is no store at {path}", hint="`stook run` makes one; --store names another")
+            store = SqliteStore(f"sqlite:///{path}", clock=clock, synchronous=settings.synchronous)
+            blobs = BlobFolder(f"{path}.blobs")
         case "postgresql" | "postgres":
-            try:
-                from stook.store.postgres.driver import PostgresStore  # noqa: PLC0415 - its library is an extra
-            except ModuleNotFoundError as error:
-                raise MissingExtra(
-                    f"a PostgreSQL store needs {error.name}", hint="pip install 'stook[postgres]'"
-                ) from None
+            from stook.store.postgres.driver import PostgresStore  # noqa: PLC0415 - its library is an extra
+
             store = await asyncio.to_thread(PostgresStore, settings.url, clock=clock)
             blobs = BlobRows(store)
         case _:
             raise ConfigError(
-                f"{settings.url!r} is no store stook knows", hint="like sqlite:///stook.db or postgresql://user@host/db"
+                f"{scheme!r} is no kind of store stook knows",
+                hint="like sqlite:///stook.db or postgresql://user@host/database",
             )
     return store, Blobs(blobs, inline=settings.inline_bytes, most=settings.max_payload_bytes)
 
@@ -58,8 +57,3 @@ def _scheme(url: str) -> str:
     """What stands before the first colon; nothing for a path, whose first part may be one letter and a colon."""
     found = re.match(r"([a-z][a-z0-9+.-]+):", url, re.IGNORECASE)
     return "" if found is None else found[1].lower()
-
-
-def _check_exists(path: str) -> None:
-    if not Path(path).exists():
-        raise NotInstalled(f"there is no store at {path}", hint="`stook run` makes one; --store names another")

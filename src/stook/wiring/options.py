@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from stook.wiring.items import Field
 
-__all__ = ["MapOptions", "SubmitOptions", "check_options", "options_of"]
+__all__ = ["MAP_OPTIONS", "SUBMIT_OPTIONS", "MapOptions", "SubmitOptions", "check_options", "options_of"]
 
 
 class SubmitOptions(TypedDict, total=False):
@@ -49,9 +49,12 @@ class MapOptions(SubmitOptions, total=False):
     deadline: float
 
 
-def check_options(given: Mapping[str, object], known: type[MapOptions | SubmitOptions]) -> None:
-    """`OptionError` for a word that is none of `known`: Python itself does not look."""
-    names = known.__optional_keys__ | known.__required_keys__
+MAP_OPTIONS = MapOptions.__optional_keys__
+SUBMIT_OPTIONS = SubmitOptions.__optional_keys__
+
+
+def check_options(given: Mapping[str, object], names: frozenset[str]) -> None:
+    """`OptionError` for a word that is none of `names`: Python itself does not look."""
     for word in given:
         if word not in names:
             near = difflib.get_close_matches(word, names, n=1)
@@ -61,7 +64,7 @@ def check_options(given: Mapping[str, object], known: type[MapOptions | SubmitOp
 
 def options_of(**given: Unpack[MapOptions]) -> Options:
     """The engine's options. `OptionError` names what cannot be."""
-    run_at = given.get("run_at")
+    run_at: Any = given.get("run_at")
     if run_at is not None and (not isinstance(run_at, datetime) or run_at.tzinfo is None):
         wrong = "has no time zone" if isinstance(run_at, datetime) else "is no datetime"
         raise OptionError(f"run_at={run_at!r} {wrong}", hint="like datetime.now(UTC) + timedelta(hours=1)")

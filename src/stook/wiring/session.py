@@ -37,7 +37,7 @@ class Session:
         self.store = store
         self.engine = Engine(store, blobs, project=settings.project)
         self.source = LocalSource(store, blobs)
-        self._maintenance = Maintenance(store, blobs)
+        self._maintenance = Maintenance(store, blobs, settings.project)
         self._maintained = 0
 
     @contextlib.asynccontextmanager

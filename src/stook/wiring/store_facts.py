@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["StoreFacts", "read_store_facts"]
 
 _REMOTE: Final = frozenset(
-    {"9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "gfs2", "glusterfs", "lustre", "nfs", "nfs4"}
+    {
+        "9p",
+        "afs",
+        "ceph",
+        "cifs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "gfs2",
+        "glusterfs",
+        "lustre",
+        "nfs",
+        "nfs4",
+    }
     | {"ocfs2", "smb3", "smbfs", "virtiofs"}
 )
 

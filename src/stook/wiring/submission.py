@@ -95,6 +95,8 @@ class Submission:
         try:
             await intake.drop()
             await self._engine.give_up(batch_id, f"its submission failed: {error}"[:500])
+            if not (await self._engine.show(batch_id)).counters.total:
+                await self._engine.delete(batch_id)  # as if it had never been
         except StookError as second:  # the first error is what the caller needs to hear
             log.warning("a batch stays open until its time is over, its submission failed: %s", second)
 

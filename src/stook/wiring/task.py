@@ -10,7 +10,7 @@ from stook.core.errors import ConfigError, OptionError, PayloadTooLarge
 from stook.core.payload import decode, encode
 from stook.engine.names import check_name
 from stook.wiring.items import async_item_blocks, item_blocks
-from stook.wiring.options import MapOptions, SubmitOptions, check_options, options_of
+from stook.wiring.options import MAP_OPTIONS, SUBMIT_OPTIONS, check_options, options_of
 from stook.wiring.submission import Submission
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from stook.client.batch import AsyncBatch, Batch
     from stook.client.execution import AsyncExecution, Execution
     from stook.core.policy import TaskPolicy
-    from stook.engine.service import Block, Options
+    from stook.engine.service import Block
     from stook.wiring.app import App
+    from stook.wiring.options import MapOptions, SubmitOptions
     from stook.wiring.portal import Portal
     from stook.wiring.session import Session
     from stook.worker.definition import TaskDefinition
@@ -133,7 +134,7 @@ class Task(Generic[P, R, T]):
         return await portal.await_(self._submit(session, payload, dedupe_key, options, backend))
 
     def _submission(self, options: MapOptions) -> tuple[Session, Portal, Submission]:
-        check_options(options, MapOptions)
+        check_options(options, MAP_OPTIONS)
         chosen = options_of(**options)
         _ = self.reader  # a handler that cannot work is found before anything is written
         session, portal = self.app.opened()
@@ -154,7 +155,7 @@ class Task(Generic[P, R, T]):
     ) -> AsyncExecution[T]:
         from stook.client.execution import AsyncExecution  # noqa: PLC0415 - loaded with the store
 
-        check_options(options, SubmitOptions)
+        check_options(options, SUBMIT_OPTIONS)
         chosen, read = options_of(**options), self.reader
         raw = encode(payload)
         most = session.engine.blobs.most

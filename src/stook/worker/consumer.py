@@ -58,6 +58,14 @@ class Consumer:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="stook consumer")
         return self._task
 
+    def end(self, *, idle: bool) -> asyncio.Task[None]:
+        """Ends its task: at once if it is idle, else by cancelling whatever it waits for."""
+        if idle:
+            self.wake()
+        else:
+            self._own_task().cancel()
+        return self._own_task()
+
     def wake(self) -> None:
         if self._parked is not None and not self._parked.done():
             self._parked.set_result(None)
@@ -75,6 +83,7 @@ class Consumer:
                 await slots.threads.turn()
             else:
                 await queue.popleft().run(self)
+            slots.poke()
 
     async def _park(self) -> None:
         slots = self._slots
@@ -138,7 +147,10 @@ class Consumer:
         finally:
             del held.running[offset]
         held.conclude(offset, ended, perf_counter_ns() - call.started, cut=self.cut is not None)
-        self._slots.begin_turn()
+        slots = self._slots
+        if len(slots.ready) <= slots.low_water:
+            slots.poke()
+        slots.begin_turn()
 
     def ask(self, held: Held, _offset: int, reason: Reason) -> None:
         """A cancelled handler has its grace; one whose lease is lost has none."""

@@ -47,7 +47,7 @@ class TaskDefinition:
 
     @cached_property
     def is_async(self) -> bool:
-        return inspect.iscoroutinefunction(self.handler)
+        return _is_coroutine(self.handler)
 
     @cached_property
     def plain(self) -> bool:
@@ -124,7 +124,7 @@ def define(
         parameters = replace(parameters, payload=Any if payload is None else payload)
     if returns is not NOT_GIVEN:
         parameters = replace(parameters, returns=Any if returns is None else returns)
-    is_async = inspect.iscoroutinefunction(handler)
+    is_async = _is_coroutine(handler)
     kind: Kind
     match batched, is_async:
         case True, True:
@@ -139,3 +139,8 @@ def define(
     made = TaskDefinition(named, handler, policy, kind, parameters)
     _ = made.reader, made.encode  # a type that cannot be read is the definition's mistake: it is said here
     return made.in_processes() if processes else made
+
+
+def _is_coroutine(handler: Callable[..., Any]) -> bool:
+    """Also for an object whose `__call__` is one."""
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)

@@ -14,10 +14,10 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator
     from contextvars import Context
 
-__all__ = ["drive"]
+__all__ = ["drive", "foreign"]
 
 
 @types.coroutine
@@ -32,8 +32,20 @@ def drive(context: Context, coroutine: Coroutine[Any, Any, Any], step: Any) -> G
                 run(coroutine.close)
                 raise
             except BaseException as error:  # noqa: BLE001 -- belongs to the handler, whatever it is
-                step = run(coroutine.throw, error)
+                step = _step(run, coroutine.throw, error)
             else:
-                step = run(coroutine.send, sent)
+                step = _step(run, coroutine.send, sent)
     except StopIteration as stop:
         return stop.value
+
+
+def _step(run: Callable[..., Any], call: Callable[[Any], Any], given: Any) -> Any:
+    try:
+        return run(call, given)
+    except GeneratorExit as error:
+        raise foreign(error) from error
+
+
+def foreign(error: BaseException) -> RuntimeError:
+    """For an exception of a handler's that would be taken for the end of the task that awaits it."""
+    return RuntimeError(f"the handler raised {type(error).__name__}")

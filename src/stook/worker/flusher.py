@@ -45,7 +45,6 @@ class Flusher:
         self._timer: asyncio.TimerHandle | None = None
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._flushing = False
         self._empty = asyncio.Event()
         self._empty.set()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from stook.worker.batch_context import Gathering
 from stook.worker.consumer import Call
+from stook.worker.drive import foreign
 from stook.worker.event import Event
 from stook.worker.group_ending import Ending, Run
 
@@ -48,6 +49,7 @@ class Group:
         self._cancelled: set[int] = set()
         self._context: BatchContext | SyncBatchContext | None = None
         self._consumer: Consumer | None = None
+        self._positions: dict[tuple[int, int], int] | None = None
 
     def __len__(self) -> int:
         return sum(len(run.offsets) for run in self.runs)
@@ -139,6 +141,8 @@ class Group:
             step = context.run(coroutine.send, None)
         except StopIteration as stop:
             return stop.value
+        except GeneratorExit as error:
+            raise foreign(error) from error
         self._register()
         return await consumer.follow(Call(context, coroutine, step, started), limit=limit, signal=self.signal)
 
@@ -154,13 +158,10 @@ class Group:
 
     def ask(self, held: Held, offset: int, reason: Reason) -> None:
         """One member is to stop. The handler only hears of it when that leaves it no member to work for."""
-        position = 0
-        for run in self.runs:
-            if run.held is held and offset in run.offsets:
-                position += list(run.offsets).index(offset)
-                break
-            position += len(run.offsets)
-        self._cancelled.add(position)
+        if self._positions is None:
+            keys = ((run.held.piece.token, one) for run in self.runs for one in run.offsets)
+            self._positions = {key: position for position, key in enumerate(keys)}
+        self._cancelled.add(self._positions[held.piece.token, offset])
         if len(self._cancelled) < len(self) or self._consumer is None:
             return
         if self.signal is not None:

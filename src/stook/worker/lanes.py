@@ -58,7 +58,8 @@ class SlotLane:
     def want(self) -> int:
         slots, ahead = self._slots, self.pace.ahead()
         free, waiting = slots.count - slots.busy, slots.waiting
-        if waiting > max(free, ahead // 2):
+        slots.low_water = ahead // 2
+        if waiting > max(free, slots.low_water):
             return 0
         return min(free + ahead - waiting, CLAIM_LIMIT)
 

@@ -14,8 +14,11 @@ __all__ = ["Outbox"]
 
 
 class Outbox:
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    """`failed` is called with what an entry raises; the others are delivered all the same."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, failed: Callable[[BaseException], None]) -> None:
         self._loop = loop
+        self._failed = failed
         self._entries: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._called = False
 
@@ -33,4 +36,7 @@ class Outbox:
         entries = self._entries
         while entries:
             call, given = entries.popleft()
-            call(*given)
+            try:
+                call(*given)
+            except Exception as error:  # noqa: BLE001 -- a mistake of ours: it must not stop the rest
+                self._failed(error)

@@ -35,7 +35,9 @@ logger = logging.getLogger("stook.worker")
 UNSETTLED_LIMIT: Final = 16_384
 """Executions in flight; beyond, outcomes are stored too slowly for more to be claimed."""
 PATIENCE: Final = 10.0
-"""Seconds that suspects wait for the worker to be idle by itself. Then it claims nothing else until it is."""
+"""Seconds that suspects wait for the worker to be idle by itself."""
+PAUSE: Final = 1.0
+"""Seconds for which nothing else is claimed then, so that it becomes idle if what it runs is short."""
 ITEMS_PER_SLICE: Final = 64
 """A claim may bring a slice for every so many items."""
 
@@ -123,36 +125,37 @@ class Puller:
         self._again = False
         idle = not len(self._live)
         if not idle and self._is_patience_over():
-            self._full = []
-            await self._rest(None)
+            await self._pause()
             return
         dry = list(self._dry)
         self._full = [lane for lane in self._lanes if self._want(lane) <= 0]
         asked = [lane for lane in self._lanes if lane not in self._full]
-        found = False
-        announced: float | None = None
+        answers = []
         for lane in asked:
             want = self._want(lane)
             if want <= 0 or self._suspects or self._stopping:
-                found = True  # another lane's slices took the room: look again
-                continue
+                return  # slices of another lane took the room: look again
             claimed = await self._claim(lane, want, idle=not len(self._live))
             if claimed is None:
                 await self._rest(pause_after(self._failures))
                 return
-            found = found or bool(claimed.slices)
-            if claimed.wait is not None:
-                announced = claimed.wait if announced is None else min(announced, claimed.wait)
-        if found:
+            answers.append(claimed)
+        if any(claimed.slices for claimed in answers):
             self._announced_until = None
             return
+        announced = min((claimed.wait for claimed in answers if claimed.wait is not None), default=None)
         if asked and idle and not len(self._live) and not self._is_worth_waiting(announced):
-            for done in dry:
-                if not done.done():
-                    done.set_result(None)
+            _resolve(dry)
         poll = self._identity.poll
         longest = poll if announced is None else min(poll, announced)
         await self._rest(longest, listen=[task for lane in asked for task in lane.tasks])
+
+    async def _pause(self) -> None:
+        """Claims nothing for a moment, so that what runs may end and suspects have their turn."""
+        self._full = []
+        await self._rest(PAUSE)
+        if len(self._live):
+            self._suspects_since = asyncio.get_running_loop().time()
 
     async def _claim(self, lane: Lane, want: int, *, idle: bool) -> Claimed | None:
         worker, lease, _ = self._identity
@@ -277,3 +280,9 @@ def _release(held: Held) -> None:
     held.stop()
     for offset in held.piece.offsets:
         held.withdraw(offset)
+
+
+def _resolve(waiting: list[asyncio.Future[None]]) -> None:
+    for done in waiting:
+        if not done.done():
+            done.set_result(None)

@@ -114,9 +114,11 @@ class WorkerRuntime:
         name, lease, _ = self._identity
         self._failed: asyncio.Future[None] = loop.create_future()
         self._idle = asyncio.Event()
-        self._outbox = Outbox(loop)
+        self._outbox = Outbox(loop, self._fail)
         self._live = Live(self._changed)
-        self._slots = Slots(self._concurrency, outbox=self._outbox, poke=self._poke, quiet=self._quiet)
+        self._slots = Slots(
+            self._concurrency, outbox=self._outbox, poke=self._poke, quiet=self._quiet, failed=self._fail
+        )
         self._flusher = Flusher(self._source, self._live, interval=self._flush_interval, failed=self._fail)
         self._lanes = self._make_lanes()
         self._puller = Puller(
@@ -131,7 +133,12 @@ class WorkerRuntime:
             self._source, self._live, worker=name, lease=lease, outbox=self._outbox, apply=self._renewed
         )
         if self._children is not None:
-            await self._children.children.start()
+            try:
+                await self._children.children.start()
+            except BaseException:
+                self._started = False
+                self._children.children.kill()
+                raise
         self._renewal.start()
         self._flushing = self._watched(self._flusher.start())
         self._pulling = self._watched(loop.create_task(self._puller.run(), name="stook puller"))
@@ -168,7 +175,7 @@ class WorkerRuntime:
 
     async def _stop(self, grace: float) -> None:
         self._puller.stop()
-        await asyncio.wait({self._pulling})
+        await self._end(self._pulling, max(grace, LAST_WAIT))
         for lane in self._lanes:
             lane.close("stop")
         waiting = NEVER
@@ -188,16 +195,22 @@ class WorkerRuntime:
             if self._children is not None:
                 self._children.children.cut()
             await self._until_idle(LAST_WAIT)
-        await self._flusher.emptied()
+        await asyncio.wait({asyncio.ensure_future(self._flusher.emptied())}, timeout=self._identity.lease)
         if self._children is not None:
             await self._children.children.end()
         self._ticking.cancel()
         self._renewal.close()
-        self._slots.close()
-        self._flushing.cancel()
-        await asyncio.wait({self._flushing})
+        await self._slots.close()
+        await self._end(self._flushing, 0)
         if self._live.in_flight:
             logger.error("%d executions outlived their worker; their leases run out", self._live.in_flight)
+
+    @staticmethod
+    async def _end(task: asyncio.Task[None], longest: float) -> None:
+        """A call that hangs is given up: what it may have leased or settled, leases tell."""
+        await asyncio.wait({task}, timeout=longest)
+        task.cancel()
+        await asyncio.wait({task})
 
     async def _until_idle(self, longest: float) -> None:
         self._idle.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
+from itertools import repeat
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,14 +32,28 @@ TURN: Final = 1_500_000
 """Nanoseconds the loop may be kept busy by handlers that never suspend."""
 
 
-class Slots:
-    """`poke` is called when a slot or room in the queues may have become free, `quiet` when nothing is left to run."""
+LAST_WAIT: Final = 0.05
+"""Seconds for consumers to end."""
 
-    def __init__(self, count: int, *, outbox: Outbox, poke: Callable[[], None], quiet: Callable[[], None]) -> None:
+
+class Slots:
+    """`poke` is called when a slot or room in the queues may have become free, `quiet` when nothing is left to run,
+    `failed` when a consumer ended by an error of its own."""
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        outbox: Outbox,
+        poke: Callable[[], None],
+        quiet: Callable[[], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
         self.count = count
         self.watchdog = Watchdog(self.look)
         self.poke = poke
         self.quiet = quiet
+        self._failed = failed
         self.base = contextvars.copy_context()
         """What every item's context begins as."""
         self.ready: deque[tuple[Held, int, Any]] = deque()
@@ -49,6 +64,8 @@ class Slots:
         self.calls: set[Group] = set()
         """Groups whose handler runs."""
         self.threads = Threads(self.threaded, outbox=outbox, base=self.base, watchdog=self.watchdog)
+        self.low_water = 0
+        """Items ready at which more are wanted."""
         self.turn_until = 0
         self.giving_way = False
         self.closing = False
@@ -63,15 +80,8 @@ class Slots:
         """Handler calls that wait for a slot."""
         return len(self.ready) + len(self.threaded) + len(self.groups)
 
-    @property
-    def room(self) -> int:
-        """Slots with nothing to do, less what already waits for them."""
-        return self.count - self.busy - self.waiting
-
     def add(self, held: Held, offsets: Sequence[int], payloads: Sequence[Any], *, threaded: bool) -> None:
-        (self.threaded if threaded else self.ready).extend(
-            (held, offset, payload) for offset, payload in zip(offsets, payloads, strict=True)
-        )
+        (self.threaded if threaded else self.ready).extend(zip(repeat(held), offsets, payloads))
         self.rouse(1)
 
     def add_group(self, group: Group, *, first: bool = False) -> None:
@@ -94,7 +104,7 @@ class Slots:
     def start_consumer(self) -> None:
         consumer = Consumer(self)
         self.consumers.append(consumer)
-        consumer.start().add_done_callback(lambda _: self._ended(consumer))
+        consumer.start().add_done_callback(lambda task: self._ended(consumer, task))
 
     def next_queue(self) -> deque[Any] | None:
         """A queue with work in it; each kind in turn, so that none waits for another to run dry."""
@@ -177,18 +187,23 @@ class Slots:
             if consumer.following:
                 consumer.stop("shutdown")
 
-    def close(self) -> None:
-        """Idle consumers end now, others after what they run."""
+    async def close(self) -> None:
+        """Ends the consumers; one whose handler will not be ended is left to itself."""
         self.closing = True
-        for consumer in self.consumers:
-            consumer.wake()
         self.threads.close()
         self.watchdog.close()
+        idle = set(self.idle)
+        tasks = [consumer.end(idle=consumer in idle) for consumer in self.consumers]
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WAIT)
 
-    def _ended(self, consumer: Consumer) -> None:
+    def _ended(self, consumer: Consumer, task: asyncio.Task[None]) -> None:
         self.consumers.remove(consumer)
         if consumer in self.idle:
             self.idle.remove(consumer)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failed(error)
         if self.waiting and not self.closing:
             self.rouse(1)
 

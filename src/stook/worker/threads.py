@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from stook.worker.answer import answer
+from stook.worker.drive import foreign
 from stook.worker.held import NEVER
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ __all__ = ["Threads"]
 
 TURN: Final = 5_000_000
 """Nanoseconds after which a thread hands its slot back between two items, so that other kinds of work get it."""
+
+
+_Answer = tuple[Any, BaseException | None]
 
 
 class Threads:
@@ -74,9 +78,14 @@ class Threads:
 
     async def _lend(self, work: Callable[[_Thread], Any]) -> Any:
         thread = self._idle.pop() if self._idle else self._start()
-        done = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         thread.inbox.put((work, done))
-        return await done
+        value, error = await done  # a future takes not every exception for its own
+        if isinstance(error, (GeneratorExit, KeyboardInterrupt)):
+            raise foreign(error) from error
+        if error is not None:
+            raise error
+        return value
 
     def _start(self) -> _Thread:
         thread = _Thread(self)
@@ -84,14 +93,10 @@ class Threads:
         thread.start()
         return thread
 
-    def finished(self, thread: _Thread, done: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    def finished(self, thread: _Thread, done: asyncio.Future[_Answer], value: Any, error: BaseException | None) -> None:
         self._idle.append(thread)
-        if done.cancelled():
-            return
-        if error is None:
-            done.set_result(value)
-        else:
-            done.set_exception(error)
+        if not done.cancelled():
+            done.set_result((value, error))
 
 
 class _Thread(threading.Thread):
@@ -100,7 +105,7 @@ class _Thread(threading.Thread):
     def __init__(self, threads: Threads) -> None:
         super().__init__(name="stook handler", daemon=True)
         self._threads = threads
-        self.inbox: SimpleQueue[tuple[Callable[[_Thread], Any], asyncio.Future[Any]] | None] = SimpleQueue()
+        self.inbox: SimpleQueue[tuple[Callable[[_Thread], Any], asyncio.Future[_Answer]] | None] = SimpleQueue()
         self.running: tuple[Held, int, int] | None = None
         """The item and when it started."""
 

@@ -15,9 +15,11 @@ _SETTINGS: Final = {
     "application_name": "stook",
     "client_min_messages": "error",
     # Statistics of a queue are always yesterday's: a plan made while a table was empty must not read it whole an hour
-    # later. Every statement has its index; these make sure that it is used, and planned once per connection.
+    # later. Every statement has its index; these make sure that it is used, in its order, and planned
+    # once per connection.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",

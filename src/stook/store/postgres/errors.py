@@ -49,7 +49,7 @@ _OF_ASYNCPG: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Int
 def cause_of(error: BaseException) -> Cause | None:
     if isinstance(error, asyncpg.ProtocolViolationError):
         return None  # no PostgreSQL at the other end, or a pooler that wants other words
-    if isinstance(error, _LOST) or (type(error) is asyncpg.InterfaceError):
+    if isinstance(error, _LOST) or _is_cut_off(error):
         return Cause.lost
     if isinstance(error, _CLASH):
         return Cause.clash
@@ -107,6 +107,11 @@ _MEANINGS: Final[dict[type[Exception], _Meaning]] = {
     TimeoutError: _Meaning(StoreUnavailable, "{where} does not answer", "check the network, then try again"),
     OSError: _Meaning(StoreUnavailable, "cannot reach {where}: {error}", "check the URL and the network"),
 }
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    """There is one class for a connection that is gone or out of step and for being used wrongly."""
+    return isinstance(error, asyncpg.InterfaceError) and any(word in str(error) for word in ("closed", "in progress"))
 
 
 def translate(error: Exception, where: str, statement: str | None = None) -> StookError | None:

@@ -121,13 +121,8 @@ def seal(batch_id: bytes) -> Script[None]:
     """No more items. Sealing twice is once. An empty batch ends here, successfully."""
     batch = yield from lock_batch(batch_id)
     now: int = yield Now()
-    if batch.sealed_at is not None:
-        return
-    batch.sealed_at, batch.open_until = now, None
-    if batch.phase == Phase.open.value:
-        batch.phase = Phase.active.value
-    yield from close_if_done(batch, now)
-    yield from save_batches([batch])
+    if batch.sealed_at is None:
+        yield from _seal(batch, now)
 
 
 def submit(
@@ -140,12 +135,22 @@ def submit(
     """Create, append and seal in one transaction: visible whole or not at all."""
     created = yield from create_batch(new)
     if created.created:
-        if chunks:
-            appended = yield from append(new.id, chunks, run_at=run_at, expires_at=expires_at)
-            created.total, created.existing = appended.total, appended.existing
-        yield from seal(new.id)
-        created.sealed = True
+        now: int = yield Now()
+        batch = _as_created(new, now)
+        fresh, created.existing = yield from hold_keys(batch, list(chunks))
+        if fresh:
+            yield from _add(batch, fresh, now, run_at=run_at, expires_at=expires_at, priority=None)
+        yield from _seal(batch, now)
+        created.total, created.sealed = batch.total, True
     return created
+
+
+def _seal(batch: BatchRow, now: int) -> Script[None]:
+    batch.sealed_at, batch.open_until = now, None
+    if batch.phase == Phase.open.value:
+        batch.phase = Phase.active.value
+    yield from close_if_done(batch, now)
+    yield from save_batches([batch])
 
 
 def _columns(new: NewBatch, now: int) -> tuple[object, ...]:
@@ -166,6 +171,50 @@ def _columns(new: NewBatch, now: int) -> tuple[object, ...]:
         now,
         new.deadline_at,
         new.open_until,
+    )
+
+
+def _as_created(new: NewBatch, now: int) -> BatchRow:
+    """The row that `insert_batch.sql` has just written, without reading it."""
+    return BatchRow(
+        id=new.id,
+        project=new.project,
+        task=new.task,
+        queue=new.queue,
+        name=new.name,
+        key=new.key,
+        digest=new.digest,
+        single=int(new.single),
+        keyed=0,
+        phase=Phase.open.value,
+        ended=None,
+        priority=new.priority,
+        policy=new.policy,
+        max_concurrency=new.max_concurrency,
+        total=0,
+        succeeded=0,
+        failed=0,
+        cancelled=0,
+        expired=0,
+        scheduled=0,
+        suspended=0,
+        settled=0,
+        retries=0,
+        losses=0,
+        streak=0,
+        round=1,
+        rank=0,
+        stop=None,
+        reason=None,
+        probe=None,
+        metadata=new.metadata,
+        created_at=now,
+        sealed_at=None,
+        started_at=None,
+        finished_at=None,
+        ramp_at=None,
+        deadline_at=new.deadline_at,
+        open_until=new.open_until,
     )
 
 

@@ -84,7 +84,10 @@ class Writer:
                         last = True
                         break
                     calls.append(following)
-            self._transact(calls)
+            # Who gave up before it began gets nothing done; from here on nobody can.
+            wanted = [call for call in calls if call.future.set_running_or_notify_cancel()]
+            if wanted:
+                self._transact(wanted)
             if last:
                 return
 

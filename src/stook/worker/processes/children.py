@@ -80,7 +80,6 @@ class Children:
             self._start_child()
         await self._first.wait()
         if self._error is not None:
-            await self.end()
             raise self._error
 
     def watch(self, shortest: int) -> None:
@@ -102,6 +101,12 @@ class Children:
             if child.assigned:
                 child.kill(child.running()[0] or next(iter(child.assigned)))
 
+    def kill(self) -> None:
+        """Ends every process without waiting for any."""
+        self._closing = True
+        for child in self.alive:
+            child.kill_at_once()
+
     async def end(self) -> None:
         """Every process is gone when this returns."""
         self._closing = True
@@ -116,8 +121,7 @@ class Children:
             try:
                 await asyncio.wait_for(self._gone.wait(), LAST_WAIT)
             except TimeoutError:
-                for child in self.alive:
-                    child.kill(0)
+                self.kill()
 
     def is_stuck(self, child: WorkerChild) -> bool:
         number, began = child.running()

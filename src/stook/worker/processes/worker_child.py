@@ -124,6 +124,9 @@ class WorkerChild:
         self._send_signal(signal.SIGTERM)
         self._kill = self._loop.call_later(TERM_TO_KILL, self._send_signal, signal.SIGKILL)
 
+    def kill_at_once(self) -> None:
+        self._send_signal(signal.SIGKILL)
+
     def close(self) -> None:
         """Ends it when it has nothing more to run."""
         self._link.send(Close())

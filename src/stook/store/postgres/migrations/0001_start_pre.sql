@@ -118,7 +118,8 @@ create table segment (
     autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.02
 );
 create index segment_ready on segment (task, project, priority desc, rank, id) where status = 0 and held = 0;
-create index segment_rank on segment (project, rank) where status = 0 and held = 0;
+-- Said in other words than segment_ready, so that only who asks for a project's front is led here.
+create index segment_rank on segment (project, rank) where status + held = 0;
 create index segment_suspect on segment (task, id) where status = 2 and held = 0;
 create index segment_due on segment (due_at) where status = 1 and held = 0;
 create index segment_expiry on segment (expires_at) where expires_at is not null;

@@ -6,7 +6,7 @@ select s.id, s.batch_id, s.first, s.pos, s.stop, s.picks, s.project, s.task, s.q
 from unnest($1::text[], $2::text[], $3::bytea[], $4::integer[]) as k (task, project, skip, most)
 cross join lateral (
     select * from segment
-    where task = k.task and project = k.project and status = 0 and held = 0 and position(batch_id in k.skip) = 0
+    where task = k.task and project = k.project and status = 0 and held = 0 and position(batch_id in k.skip) < 1
     order by priority desc, rank, id limit k.most
     for update skip locked
 ) s join batch b on b.id = s.batch_id;

@@ -1,8 +1,11 @@
 -- Tasks with ready work in a project, and their queues, found by skipping along the ready index.
 with recursive known (task) as (
-    select min(task) from segment where status = 0 and held = 0
+    (select task from segment where status = 0 and held = 0 order by task limit 1)
     union all
-    select (select min(s.task) from segment s where s.task > known.task and s.status = 0 and s.held = 0)
+    select (
+        select s.task from segment s
+        where s.task > known.task and s.status = 0 and s.held = 0 order by s.task limit 1
+    )
     from known where task is not null
 )
 select * from (

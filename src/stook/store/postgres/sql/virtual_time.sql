@@ -5,5 +5,5 @@ select coalesce(
         where task = $2 and project = $1 and priority = $3 and status = 0 and held = 0
         order by rank limit 1
     ),
-    (select min(rank) from segment where project = $1 and status = 0 and held = 0)
+    (select rank from segment where project = $1 and status + held = 0 order by rank limit 1)
 );
