@@ -35,6 +35,7 @@ SETTLE_SECONDS: Final = 180.0
 """Without anything new or broken, everything must have ended by then."""
 LIVE: Final = frozenset(state for state in BatchState if not state.terminal)
 OUTAGES: Final[tuple[Outage, ...]] = ("restart", "crash", "kill")
+DONE: Final[dict[str, str]] = {"restart": "restarted", "crash": "crashed", "kill": "killed"}
 
 
 class Load:
@@ -77,11 +78,12 @@ async def break_processes(load: Load, seconds: float) -> None:
 
 
 async def break_server(load: Load, seconds: float, *, every: float = 20.0) -> None:
-    """Restarts of every kind, one after the other. Nobody but the server is touched: all others must bear it."""
+    """Restarts of every kind, one after the other, each at least once. Nobody but the server is touched: all others
+    must bear it."""
     until = time.monotonic() + seconds
     turn = 0
-    while (left := until - time.monotonic()) > 0:
-        await asyncio.sleep(min(left, every * load.dice.uniform(0.7, 1.0)))
+    while time.monotonic() < until or turn < len(OUTAGES):
+        await asyncio.sleep(every * load.dice.uniform(0.7, 1.0))
         outage = OUTAGES[turn % len(OUTAGES)]
         turn += 1
         await asyncio.to_thread(load.database.take_down, outage)
@@ -125,7 +127,7 @@ async def run_load(
             ledger.expect("no process is left behind", not left, f"{len(left)} still run: {left[:5]}")
             found = await Verifier(session, folder, ledger, seed=seed, project=project, tasks=tasks).run()
     happened = {f"{role}s killed": count for role, count in crew.killed.items()}
-    happened |= {f"server {outage}s": count for outage, count in load.outages.items()}
+    happened |= {f"times the server was {DONE[outage]}": count for outage, count in load.outages.items()}
     return happened | found | {"seconds to settle": round(settled)}, ledger
 
 

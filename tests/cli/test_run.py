@@ -98,6 +98,15 @@ def test_a_folder_and_a_pattern_are_one_item_a_file(cli):
     assert [row["result"][0] for row in cli.lines("out.jsonl")] == ["a.txt", "b.txt"]
 
 
+def test_a_folder_that_the_run_itself_writes_into(cli):
+    cli.write("size.py", "def size(file): return file['name']\n")
+    command = ("run", "size.py:size", "--input", ".", "--output", "out.jsonl")
+    cli(*command)
+    again = cli(*command)
+    assert "nothing that has ended runs again" in again.stderr
+    assert [row["result"] for row in cli.lines("out.jsonl")] == ["size.py"]
+
+
 def test_standard_input_and_output_hold_data_alone(cli):
     cli.write(
         "loud.py",

@@ -7,10 +7,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ran
+from tests.cli.conftest import Cli, ran
 
 RUN = ("run", "tasks.py:slow", "--input", "in.jsonl", "-c", "50")
 
@@ -57,7 +59,7 @@ def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(tasks, small_disk):
 def test_a_file_that_may_not_grow(tasks, limit):
     tasks.rows("in.jsonl", 20_000)
     said = tasks.fails(4, *RUN, prefix=(*LIMITED, str(limit)))
-    assert said.startswith("stook.db cannot be written further")
+    assert "stook.db cannot be written further" in said
     assert "ulimit -f" in said
     tasks(*RUN, "--output", "out.jsonl")
     assert [row["result"] for row in tasks.lines("out.jsonl")] == list(range(20_000))
@@ -104,36 +106,50 @@ def test_a_folder_that_does_not_exist(tasks):
 
 
 @pytest.fixture
-def as_nobody():
-    """A prefix that runs the rest as a user without rights, where root runs the tests."""
-    if os.getuid():
-        return ()
-    if shutil.which("setpriv") is None:
+def nobody():
+    """A `Cli` whose user has no rights but to read, and a prefix that makes it that user where root runs the tests."""
+    prefix = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups") if os.getuid() == 0 else ()
+    if prefix and shutil.which("setpriv") is None:
         pytest.skip("root may write everywhere, and setpriv is not there")
-    return ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to others
+        cli = Cli(Path(folder))
+        cli.write("plain.py", "def plain(row): return 1\n")
+        cli.rows("in.jsonl", 3)
+        (cli.folder / "open").mkdir()
+        for path, mode in ((cli.folder, 0o555), (cli.folder / "tmp", 0o777), (cli.folder / "open", 0o777)):
+            path.chmod(mode)
+        if cli("--version", prefix=prefix, code=None).returncode:
+            pytest.skip("that user cannot run this Python")
+        yield cli, prefix
+        cli.folder.chmod(0o755)
 
 
-def test_a_folder_that_may_not_be_written(tasks, as_nobody, tmp_path):
-    tasks.rows("in.jsonl", 3)
-    shut = tmp_path / "shut"
-    shut.mkdir(mode=0o555)
-    for parent in (tmp_path, *list(tmp_path.parents)[:3]):
-        if parent.stat().st_uid == os.getuid() and parent.name.startswith(("pytest", "test")):
-            parent.chmod(0o755)
-    tasks.write("plain.py", "def plain(row): return 1\n")
-    words = ("run", "plain.py:plain", "--input", "in.jsonl", "--store", shut / "stook.db")
-    if tasks("--version", prefix=as_nobody, code=None).returncode:
-        pytest.skip("that user cannot run this Python")
-    assert "cannot write" in tasks.fails(4, *words, prefix=as_nobody)
-    said = tasks.fails(4, *words[:-2], "--store", tmp_path / "x.db", "--output", shut / "out.jsonl", prefix=as_nobody)
-    assert "cannot be written" in said
-    assert not list(shut.iterdir())
+def test_a_folder_that_may_not_be_written(nobody):
+    cli, prefix = nobody
+    words = ("run", "plain.py:plain", "--input", "in.jsonl")
+    assert "cannot write" in cli.fails(4, *words, prefix=prefix)
+    said = cli.fails(4, *words, "--store", "open/stook.db", "--output", "out.jsonl", prefix=prefix)
+    assert said.startswith("out.jsonl: cannot be written")
+    cli(*words, "--store", "open/stook.db", "--output", "open/out.jsonl", prefix=prefix)
+
+
+def test_a_store_that_may_only_be_read(nobody):
+    cli, prefix = nobody
+    words = ("run", "plain.py:plain", "--input", "in.jsonl", "--store", "open/stook.db")
+    cli(*words, prefix=prefix)
+    for path in (cli.folder / "open").iterdir():
+        path.chmod(0o444)
+    (cli.folder / "open").chmod(0o555)
+    cli(*words, prefix=prefix)
+    cli("batches", "--store", "open/stook.db", prefix=prefix)
+    assert "cannot write" in cli.fails(4, *words, "--name", "anew", prefix=prefix)
+    assert "cannot write" in cli.fails(4, "delete", "plain.plain", "--yes", "--store", "open/stook.db", prefix=prefix)
 
 
 def test_commands_that_look_make_no_store(cli):
     for words in (("batches",), ("show", "x"), ("doctor",), ("retry", "x", "--failed")):
         done = cli(*words, code=4)
-        assert "there is no store at stook.db" in done.stderr + done.stdout
+        assert f"there is no store at {cli.folder / 'stook.db'}" in done.stderr + done.stdout
         assert not (cli.folder / "stook.db").exists()
 
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from tests.contract.raw_tables import RawTables
 
-__all__ = ["Audit"]
+__all__ = ["Audit", "Seen"]
 
 _BATCH = (
     "id, phase, ended, single, total, succeeded, failed, cancelled, expired, scheduled, suspended, settled, round,"
-    " stop, probe, sealed_at, finished_at"
+    " stop, probe, sealed_at, finished_at, retries, losses"
 )
 _QUERIES = (
     f"select {_BATCH} from batch",
@@ -63,14 +63,25 @@ class _Batch(NamedTuple):
     probe: str | None
     sealed_at: int | None
     finished_at: int | None
+    retries: int
+    losses: int
+
+
+class Seen(NamedTuple):
+    batch: _Batch
+    states: bytes
+    """As stored."""
+    events: list[str]
 
 
 class Audit:
-    """Call it after each transaction; it remembers outcomes, to see that they never change."""
+    """Call it after each transaction; it remembers outcomes, to see that they never change. `seen` holds the batches
+    that it found, but for deleted ones."""
 
     def __init__(self, tables: RawTables) -> None:
         self._tables = tables
-        self._seen: dict[bytes, list[Sequence[Any]]] = {}
+        self._outcomes: dict[bytes, list[Sequence[Any]]] = {}
+        self.seen: dict[bytes, Seen] = {}
 
     async def __call__(self) -> None:
         batches, *tables = await self._tables.fetch(*_QUERIES)
@@ -80,6 +91,7 @@ class Audit:
             for batch_id, *row in table:
                 of_batch.setdefault(batch_id, []).append(row)
             rows.append(of_batch)
+        self.seen = {}
         known = {row[0] for row in batches}
         for of_batch in rows:
             assert set(of_batch) <= known, "rows of a batch that is not there"
@@ -96,12 +108,14 @@ class Audit:
         assert len(content) == one.total
         scheduled = _places(content, segments, leases)
         _counters(one, content, scheduled)
-        before = self._seen.get(one.id, [])
+        before = self._outcomes.get(one.id, [])
         assert outcomes[: len(before)] == before, "outcomes are insert-only"
-        self._seen[one.id] = outcomes
+        self._outcomes[one.id] = outcomes
         _outcomes(one, content, outcomes)
         _failures(one, content, failures, groups)
-        _phase(one, segments, leases, [kind for (kind,) in events])
+        kinds = [kind for (kind,) in events]
+        _phase(one, segments, leases, kinds)
+        self.seen[one.id] = Seen(one, content, kinds)
         assert all(content[index] not in TERMINAL for (index,) in dedupe), "an ended execution holds a dedupe key"
 
 

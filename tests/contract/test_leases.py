@@ -165,6 +165,18 @@ async def test_an_item_that_kills_its_worker_alone_is_set_aside_after_its_losses
     ]
 
 
+async def test_handing_a_suspect_back_forgives_it_no_loss(store):
+    batch_id = await submit_items(store, 1, policy=policy(max_losses=2))
+    await take_one(store, idle=False)
+    await die(store)
+    await take_one(store)
+    await die(store)
+    await send(store, fail(await take_one(store), kind="released"))
+    await take_one(store)
+    await die(store)
+    assert (await batch_of(store, batch_id)).failed == 1
+
+
 async def test_a_suspect_that_does_well_is_no_suspect(store):
     batch_id = await submit_items(store, 2, policy=policy(max_losses=2))
     await take_one(store)

@@ -122,6 +122,38 @@ async def test_a_closed_store_says_so(fresh_postgres):
         store.write_blocking(set_weight, "p", 1.0)
 
 
+async def test_closing_ends_verbs_under_way_and_those_in_line(fresh_postgres):
+    store = PostgresStore(fresh_postgres, pool_size=1)
+    await store.write(set_weight, "p", 1.0)
+    raw = await asyncpg.connect(fresh_postgres)
+    holding = raw.transaction()
+    await holding.start()
+    await raw.execute("select from stook.project for update")
+    tasks = [asyncio.create_task(store.write(set_weight, "p", 2.0)) for _ in range(3)]
+    while not await raw.fetchval("select exists (select from pg_locks where not granted)"):
+        await asyncio.sleep(0.005)
+    await store.close()
+    for task in tasks:
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await task
+    await holding.rollback()
+    assert await raw.fetchval("select weight from stook.project") == 1.0
+    await raw.close()
+
+
+def test_a_program_that_does_not_close_its_store_ends_in_silence(fresh_postgres):
+    program = """
+import asyncio, sys
+from stook.store.postgres.driver import PostgresStore
+from stook.store.script.quota import set_quota
+store = PostgresStore(sys.argv[1])
+asyncio.run(store.write(set_quota, "task", "p", "t", 3))
+store.write_blocking(set_quota, "task", "p", "t", 4)
+"""
+    done = subprocess.run([sys.executable, "-c", program, fresh_postgres], check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

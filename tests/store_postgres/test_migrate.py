@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -78,6 +79,23 @@ async def test_schemas_of_one_database_are_strangers(fresh_postgres):
     assert await other.read(weights) == []
     await one.close()
     await other.close()
+
+
+def test_a_server_too_old(fresh_postgres, monkeypatch):
+    monkeypatch.setattr(migrating, "_OLDEST", 99)
+    with pytest.raises(ConfigError, match=r"is version \d+ .*PostgreSQL 99 or newer"):
+        PostgresStore(fresh_postgres)
+
+
+async def test_a_database_that_cannot_hold_every_text(postgres_dsn):
+    raw = await asyncpg.connect(postgres_dsn)
+    await raw.execute("create database stook_latin template template0 encoding latin1 lc_collate 'C' lc_ctype 'C'")
+    try:
+        with pytest.raises(ConfigError, match="encoding LATIN1"):
+            PostgresStore(urlsplit(postgres_dsn)._replace(path="/stook_latin").geturl())
+    finally:
+        await raw.execute("drop database stook_latin with (force)")
+        await raw.close()
 
 
 @pytest.mark.parametrize("name", ["", "Stook", 'a"; drop schema x', "1st", "s" * 51])

@@ -14,7 +14,16 @@ from stook.store.postgres.driver import PostgresStore
 from stook.testing import Harness
 from tests.contract.raw_tables import PostgresTables
 
-__all__ = ["app", "harness", "no_fsync", "one_database", "where"]
+__all__ = [
+    "app",
+    "app_on_either",
+    "either",
+    "harness",
+    "harness_on_either",
+    "no_fsync",
+    "one_database",
+    "where",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +59,17 @@ async def _empty(url):
         await tables.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def where(request, tmp_path):
+@pytest.fixture
+def where(tmp_path):
     """The URL of an empty store."""
+    return f"sqlite:///{tmp_path / 'stook.db'}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def either(request):
+    """`where`, on both databases: for what a database could do differently."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'stook.db'}"
+        return request.getfixturevalue("where")
     url = request.getfixturevalue("one_database")
     asyncio.run(_empty(url))
     return url
@@ -67,7 +82,19 @@ def app(where):
 
 
 @pytest.fixture
+def app_on_either(either):
+    with App("test", store=either) as opened:
+        yield opened
+
+
+@pytest.fixture
 def harness(where):
-    """With `app`, on a store of its own and a clock that stands still."""
+    """With an app, on a store of its own and a clock that stands still."""
     with Harness(App("test"), store=where) as opened:
+        yield opened
+
+
+@pytest.fixture
+def harness_on_either(either):
+    with Harness(App("test"), store=either) as opened:
         yield opened

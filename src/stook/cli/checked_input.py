@@ -4,23 +4,25 @@ number of items is known from the start, and what they are tells whether they we
 from __future__ import annotations
 
 import hashlib
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stook.core.errors import ConfigError, DuplicateKeys
+from stook.cli.key_index import KeyIndex
+from stook.core.errors import ConfigError, DuplicateKeys, InputError
 from stook.engine.service import Block
 from stook.files.block import place
 from stook.files.content import content_id
-from stook.files.read import open_items
+from stook.files.folder import list_files, read_files
+from stook.files.read import ItemReader, open_items
 from stook.files.spool import Spooled, spool
-from stook.cli.key_index import KeyIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from stook.cli.key_index import Duplicates, Left
     from stook.files.formats import InputFormat
-    from stook.files.read import ItemReader
     from stook.files.spool import ItemSource
 
 __all__ = ["CheckedInput", "check_input"]
@@ -34,7 +36,13 @@ class CheckedInput:
     """`items` is how many will be submitted, `left_out` how many of the input are not because of their key."""
 
     def __init__(
-        self, source: ItemSource, format_: InputFormat, key: str | None, duplicates: Duplicates, limit: int
+        self,
+        source: ItemSource,
+        format_: InputFormat,
+        key: str | None,
+        duplicates: Duplicates,
+        limit: int,
+        apart: Collection[Path] = (),
     ) -> None:
         self.name = source.name if isinstance(source, Spooled) else str(source)
         self.format = format_
@@ -44,6 +52,8 @@ class CheckedInput:
         self._duplicates = duplicates
         self._limit = limit
         self._left: Left | None = None
+        self._files = _files(self.name, apart) if format_ == "files" else None
+        """As they are now: a run may put its own into the same folder."""
 
     @property
     def left_out(self) -> int:
@@ -51,7 +61,8 @@ class CheckedInput:
 
     def identity(self) -> str:
         """The same for the same items with the same keys, wherever they come from."""
-        parts = [content_id(self._source), self.format, self.key or ""]
+        content = content_id(self._source) if self._files is None else _listing(self._files)
+        parts = [content, self.format, self.key or ""]
         if self.key is not None and self._duplicates != "reject":
             parts.append(self._duplicates)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -111,6 +122,9 @@ class CheckedInput:
         return error
 
     def _open(self) -> ItemReader:
+        if self._files is not None:
+            blocks = read_files(self._files)
+            return ItemReader(self.name, "files", blocks, [], key=self.key, skip=0, max_item_bytes=self._limit)
         return open_items(self._source, format=self.format, key=self.key, max_item_bytes=self._limit)
 
 
@@ -122,19 +136,40 @@ def check_input(
     duplicates: Duplicates,
     limit: int,
     tell: Callable[[str], None],
+    apart: Collection[Path] = (),
 ) -> CheckedInput:
     """Reads everything. `InputError` with file, line and reason for the first item that cannot be taken, `DuplicateKeys`
-    with both lines; standard input and pipes are copied to a temporary file first, which `close` removes."""
+    with both lines; standard input and pipes are copied to a temporary file first, which `close` removes.
+    Files `apart`, and those in folders `apart`, are no items of a folder or pattern."""
     if duplicates != "reject" and key is None:
         raise ConfigError(f"--duplicates {duplicates} needs keys", hint="name the field that holds them: --key FIELD")
     settled = spool(source)
     try:
         with open_items(settled, format=format_, max_item_bytes=limit) as reader:
             kind = reader.format
-        checked = CheckedInput(settled, kind, key, duplicates, limit)
+        checked = CheckedInput(settled, kind, key, duplicates, limit, apart)
         checked.check(tell)
     except BaseException:
         if isinstance(settled, Spooled):
             settled.close()
         raise
     return checked
+
+
+def _files(name: str, apart: Collection[Path]) -> list[str]:
+    kept = list_files(name)
+    for one in apart:
+        path = str(one)
+        kept = [file for file in kept if file != path and not file.startswith(path + os.sep)]
+    if not kept:
+        raise InputError("no files there but stook's own", where=name)
+    return kept
+
+
+def _listing(files: list[str]) -> str:
+    """As `content_id` of a folder: paths, sizes and times of change."""
+    digest = hashlib.sha256()
+    for file in files:
+        found = Path(file).stat()
+        digest.update(b"%s\0%d\0%d\0" % (os.fsencode(file), found.st_size, found.st_mtime_ns))
+    return digest.hexdigest()

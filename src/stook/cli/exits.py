@@ -4,7 +4,7 @@
     1    some executions failed
     2    the command line, the task or the input is wrong; nothing was done
     3    the batch did not run to its end: cancelled, expired, or paused
-    4    the store refused: not reachable, full, read-only, newer than this program
+    4    the store, or the place of the output, refused: not reachable, full, read-only, newer than this program
     130  stopped by Ctrl-C or SIGTERM; what had settled is kept
     141  whoever read the output went away
 """

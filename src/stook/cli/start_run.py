@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +21,7 @@ from stook.cli.target import load_task
 from stook.config.settings import read_settings
 from stook.core.errors import ConfigError
 from stook.wiring.loop import run
+from stook.wiring.store_facts import store_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +81,7 @@ def start_run(
             duplicates=duplicates,
             limit=settings.max_payload_bytes,
             tell=display.say,
+            apart=_own_files(settings.url, output),
         )
         with contextlib.closing(checked), contextlib.closing(display):
             job = Job(
@@ -100,6 +103,11 @@ def start_run(
             outcome = run(_run(job, display))
     report_run(job, outcome, as_json=as_json)
     return Exit.INTERRUPTED if outcome.stopped else exit_of_batch(outcome.view.state)
+
+
+def _own_files(url: str, output: str | None) -> list[Path]:
+    """What this run writes itself, which is no input of its own next time."""
+    return [*store_files(url), *([] if output in (None, "-") else [Path(output).resolve()])]
 
 
 async def _run(job: Job, display: Display) -> Outcome:

@@ -23,6 +23,8 @@ __all__ = [
 ]
 
 SECOND: Final = 1_000_000
+LONGEST: Final = 10 * 365 * 86_400.0
+"""Seconds. Whoever asks to wait longer waits so long: a due time has to fit into the databases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,10 @@ def _delay(policy: RetryPolicy, attempt: int) -> float:
         case "schedule":
             return policy.delays[min(attempt, len(policy.delays)) - 1]
         case "exponential":
-            return min(policy.max_delay, policy.base * policy.factor ** min(attempt - 1, 64))
+            try:
+                return min(policy.max_delay, policy.base * float(policy.factor) ** (attempt - 1))
+            except OverflowError:
+                return policy.max_delay if policy.base else 0.0
         case "fixed":
             return policy.base
         case _:
@@ -90,7 +95,7 @@ def after_failure(
     if not retryable or attempt >= max_attempts:
         return Fails()
     delay = backoff(policy, attempt, draw) if retry_after is None else retry_after
-    return RetryAt(now + round(delay * SECOND))
+    return RetryAt(now + round(min(max(0.0, delay), LONGEST) * SECOND))
 
 
 def after_loss(*, alone: bool, losses: int, max_losses: int) -> Requeue | Quarantine:

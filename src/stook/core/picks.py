@@ -27,7 +27,7 @@ def pack_durations(durations: Sequence[int]) -> bytes:
     try:
         return _little(array("I", durations))
     except OverflowError:
-        return _little(array("I", [min(one, 2**32 - 1) for one in durations]))
+        return _little(array("I", [min(max(one, 0), 2**32 - 1) for one in durations]))
 
 
 def unpack_durations(raw: bytes) -> Sequence[int]:

@@ -14,14 +14,18 @@ __all__ = ["BatchConfig", "FailurePolicy", "RetryPolicy", "TaskPolicy"]
 MAX_NAME: Final = 128
 
 
-def _seconds(name: str, value: float | None, *, least: float = 0.0) -> None:
-    if value is not None and not (math.isfinite(value) and value >= least):
-        raise ConfigError(f"{name}={value!r} is not a number of seconds ≥ {least:g}")
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _count(name: str, value: int | None, *, least: int = 1) -> None:
-    if value is not None and (isinstance(value, bool) or value < least):
-        raise ConfigError(f"{name}={value!r} is less than {least}")
+def _seconds(name: str, value: float) -> None:
+    if not _number(value) or value < 0:
+        raise ConfigError(f"{name}={value!r} is not a number of seconds ≥ 0")
+
+
+def _count(name: str, value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name}={value!r} is not a whole number ≥ 1")
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +54,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError("delays is empty", hint="give at least one delay, or max_attempts=1 for no retries")
         if not 0 <= self.jitter <= 1:
             raise ConfigError(f"jitter={self.jitter!r} is not a fraction between 0 and 1")
-        if self.factor < 1:
-            raise ConfigError(f"factor={self.factor!r} is less than 1")
+        if not _number(self.factor) or self.factor < 1:
+            raise ConfigError(f"factor={self.factor!r} is not a number ≥ 1")
 
     @classmethod
     def extended(cls) -> RetryPolicy:
@@ -85,8 +89,10 @@ class FailurePolicy(msgspec.Struct, frozen=True, kw_only=True):
     then: Literal["pause", "fail"] = "pause"
 
     def __post_init__(self) -> None:
-        _count("max_failed", self.max_failed)
-        _count("burst", self.burst)
+        if self.max_failed is not None:
+            _count("max_failed", self.max_failed)
+        if self.burst is not None:
+            _count("burst", self.burst)
         if self.max_failed_ratio is not None and not 0 < self.max_failed_ratio <= 1:
             raise ConfigError(f"max_failed_ratio={self.max_failed_ratio!r} is not a fraction between 0 and 1")
 
@@ -109,7 +115,8 @@ class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _count("max_attempts", self.max_attempts)
         _count("max_losses", self.max_losses)
-        _count("max_concurrency", self.max_concurrency)
+        if self.max_concurrency is not None:
+            _count("max_concurrency", self.max_concurrency)
         _seconds("cancel_grace", self.cancel_grace)
         if self.timeout is not None:
             _seconds("timeout", self.timeout)

@@ -15,7 +15,7 @@ from stook.store.script.clock import read_clock
 if TYPE_CHECKING:
     from stook.wiring.session import Session
 
-__all__ = ["StoreFacts", "read_store_facts"]
+__all__ = ["StoreFacts", "read_store_facts", "store_files"]
 
 _REMOTE: Final = frozenset(
     {
@@ -54,9 +54,23 @@ class StoreFacts(msgspec.Struct, kw_only=True):
 async def read_store_facts(session: Session) -> StoreFacts:
     """`StoreError` if it cannot be read."""
     clock = await session.store.read(read_clock)
-    if session.settings.url.startswith(("postgresql:", "postgres:")):
-        return await _of_postgres(session.settings.url, clock)
-    return _of_sqlite(session.settings.url, session.settings.synchronous, clock)
+    if _is_sqlite(session.store.url):
+        return _of_sqlite(session.store.url, session.settings.synchronous, clock)
+    return await _of_postgres(session.store.url, clock)
+
+
+def store_files(url: str) -> list[Path]:
+    """The files and the folder that an embedded store consists of, whether they are there or not."""
+    from stook.store.sqlite.driver import path_of  # noqa: PLC0415 - one driver is loaded, not both
+
+    if not _is_sqlite(url):
+        return []
+    path = Path(path_of(url)).resolve()
+    return [path.with_name(path.name + ending) for ending in ("", "-wal", "-shm", "-journal", ".blobs")]
+
+
+def _is_sqlite(url: str) -> bool:
+    return not url.lower().startswith(("postgresql:", "postgres:"))
 
 
 def _of_sqlite(url: str, synchronous: str, clock: int) -> StoreFacts:

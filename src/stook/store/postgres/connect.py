@@ -23,6 +23,9 @@ _SETTINGS: Final = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
+    # Verbs are written for this one; a server's own default may be another.
+    "default_transaction_isolation": "read committed",
+    "lock_timeout": "0",
     # Arrays of payloads become rows in memory, not in a temporary file.
     "work_mem": "32MB",
     # A program that was stopped in the middle of a verb must not hold its locks for long.

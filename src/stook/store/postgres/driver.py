@@ -74,6 +74,7 @@ class PostgresStore:
             self._side.loop,
         )
         self._blocking = self._new_verbs(2)
+        self._end = weakref.finalize(self, self._side.stop)
         self._verbs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Verbs] = weakref.WeakKeyDictionary()
 
     async def write(self, verb: Callable[P, Script[T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -100,24 +101,27 @@ class PostgresStore:
         return await self._heard.wait(tuple(map(heard_as, topics)), timeout)
 
     async def close(self) -> None:
-        """Twice is once. Verbs still under way get an error."""
-        if self._closed:
-            return
-        mine = self._verbs.pop(asyncio.get_running_loop(), None)
-        if mine is not None:
-            await mine.close()
-        await asyncio.to_thread(self.close_blocking)
-
-    def close_blocking(self) -> None:
-        """`close` from a thread that runs no loop."""
+        """Twice is once. Verbs still under way get an error, what they notified last is sent."""
         if self._closed:
             return
         self._closed = True
+        mine = self._verbs.pop(asyncio.get_running_loop(), None)
+        if mine is not None:
+            await mine.close()
+        await asyncio.to_thread(self._close_rest)
+
+    def close_blocking(self) -> None:
+        """`close` from a thread that runs no loop."""
+        if not self._closed:
+            self._closed = True
+            self._close_rest()
+
+    def _close_rest(self) -> None:
         for loop, verbs in list(self._verbs.items()):
             _close_elsewhere(loop, verbs)
         self._verbs.clear()
         self._side.wait_for(self._close_side())
-        self._side.stop()
+        self._end()
 
     async def _close_side(self) -> None:
         await self._listener.close(_CLOSE_SECONDS)

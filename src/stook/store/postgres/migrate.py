@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from stook.core.errors import NotInstalled
+from stook.core.errors import ConfigError, NotInstalled
 from stook.store.migrations import check_version, migrations
 from stook.store.postgres.connect import connect, place_of
 from stook.store.postgres.guards import key_of
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["migrate"]
 
+_OLDEST = 14
 # Not to_regclass: that may answer from a cache older than the lock just taken.
 _THERE = "select exists (select from pg_tables where schemaname = $1 and tablename = 'migration')"
 _OLD_RECEIPTS = "delete from receipt where at < now() - interval '1 day'"
@@ -33,6 +34,7 @@ async def migrate(url: str, schema: str) -> None:
     steps = migrations("stook.store.postgres")
     connection = await connect(url, schema, timeout=None, warm=False, idle_in_transaction_session_timeout="0")
     try:
+        _check_server(connection, place_of(url))
         there = await _version(connection, schema)
         check_version(there, steps[-1].number, place_of(url))
         for step in steps:
@@ -47,6 +49,15 @@ async def migrate(url: str, schema: str) -> None:
         ) from None
     finally:
         await connection.close()
+
+
+def _check_server(connection: Any, where: str) -> None:
+    major = connection.get_server_version().major
+    if major < _OLDEST:
+        raise ConfigError(f"{where} is version {major}", hint=f"stook needs PostgreSQL {_OLDEST} or newer")
+    encoding = connection.get_settings().server_encoding
+    if encoding != "UTF8":
+        raise ConfigError(f"{where} has the encoding {encoding}", hint="create a database with encoding UTF8")
 
 
 async def _version(connection: Any, schema: str) -> int:

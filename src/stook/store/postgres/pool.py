@@ -24,11 +24,13 @@ class Pool:
         self._free = size
         self._idle: list[Any] = []
         self._busy: set[Any] = set()
+        self._closed = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        """A connection outside any transaction. An exception in the block rolls back what it began."""
+        """A connection outside any transaction. An exception in the block rolls back what it began.
+        `ConnectionAbortedError` once the pool is closed."""
         await self._turn()
         connection = None
         try:
@@ -42,15 +44,17 @@ class Pool:
         finally:
             self._busy.discard(connection)
             if connection is not None and not connection.is_closed():
-                self._idle.append(connection)
+                if self._closed:
+                    connection.terminate()
+                else:
+                    self._idle.append(connection)
             self._free += 1
             self._next()
 
     async def close(self) -> None:
-        """Lets nobody finish: whoever still runs a verb gets a connection error."""
+        """Lets nobody finish: whoever still runs a verb or waits for a connection gets an error."""
         idle, self._idle = self._idle, []
-        for connection in self._busy:
-            connection.terminate()
+        self.terminate()
         for connection in idle:
             try:
                 await connection.close(timeout=_UNDO_SECONDS)
@@ -58,12 +62,19 @@ class Pool:
                 connection.terminate()
 
     def terminate(self) -> None:
-        """`close` for a loop that does not run any more."""
+        """`close` without a word to the server, which may be done without waiting."""
+        self._closed = True
         for connection in (*self._idle, *self._busy):
             connection.terminate()
         self._idle.clear()
+        for turn in self._waiting:
+            if not turn.done():
+                turn.set_exception(ConnectionAbortedError("the pool is closed"))
+        self._waiting.clear()
 
     async def _open(self) -> Any:
+        if self._closed:
+            raise ConnectionAbortedError("the pool is closed")
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
@@ -79,7 +90,7 @@ class Pool:
         try:
             await turn
         except BaseException:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._free += 1
             elif turn in self._waiting:
                 self._waiting.remove(turn)

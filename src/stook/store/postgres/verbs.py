@@ -15,7 +15,7 @@ import secrets
 import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from stook.core.errors import StookError
+from stook.core.errors import StookError, StoreUnavailable
 from stook.store.postgres.errors import Cause, cause_of, translate
 from stook.store.postgres.pool import Pool
 from stook.store.postgres.rerun import Patience
@@ -54,13 +54,15 @@ class Verbs:
         self._clock = clock
         self._where = where
         self._slots: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._closed = False
         self._marks = itertools.count(1)
         self.at_end: object = None
         """Kept alive for as long as these are."""
         self._several: weakref.WeakSet[Callable[..., object]] = weakref.WeakSet()
 
     async def write(self, make: Callable[[], Script[T]]) -> tuple[T, set[str]]:
-        """The verb's answer and the topics it notified, once it is durable."""
+        """The verb's answer and the topics it notified, once it is durable. `StoreUnavailable` when it is closed
+        before."""
         transaction: Transaction[T] = await self._run(self._writers, make, WRITE)
         return transaction.answer, transaction.topics
 
@@ -75,11 +77,13 @@ class Verbs:
         return (await self._run(self._readers, make, READ)).answer
 
     async def close(self) -> None:
+        self._closed = True
         await self._writers.close()
         await self._readers.close()
 
     def terminate(self) -> None:
-        """`close` for a loop that does not run any more."""
+        """`close` without waiting, for a loop that may not run any more."""
+        self._closed = True
         self._writers.terminate()
         self._readers.terminate()
 
@@ -128,6 +132,8 @@ class Verbs:
 
     async def _rest(self, error: Exception, patience: Patience, transaction: Transaction[Any] | None) -> None:
         """Returns when the verb may run again, or raises what to tell people."""
+        if self._closed:
+            raise StoreUnavailable(f"the store is closed: {self._where}") from None
         cause = cause_of(error)
         delay = None if cause is None else patience.delay(cause, random.random())  # noqa: S311 - spreads callers
         if delay is not None:

@@ -134,15 +134,18 @@ def submit(
 ) -> Script[Created]:
     """Create, append and seal in one transaction: visible whole or not at all."""
     created = yield from create_batch(new)
-    if created.created:
-        now: int = yield Now()
-        batch = _as_created(new, now)
-        fresh, created.existing = yield from hold_keys(batch, list(chunks))
-        if fresh:
-            yield from _add(batch, fresh, now, run_at=run_at, expires_at=expires_at, priority=None)
-        yield from _seal(batch, now)
-        created.total, created.sealed = batch.total, True
-    return created
+    if not created.created:
+        return created
+    if any(chunk.dedupe for chunk in chunks):
+        appended = yield from append(new.id, chunks, run_at=run_at, expires_at=expires_at)
+        yield from seal(new.id)
+        return Created(new.id, created=True, total=appended.total, sealed=True, existing=appended.existing)
+    now: int = yield Now()
+    batch = _as_created(new, now)  # nobody else knows it yet: it needs neither a lock nor a look
+    if chunks:
+        yield from _add(batch, chunks, now, run_at=run_at, expires_at=expires_at, priority=None)
+    yield from _seal(batch, now)
+    return Created(new.id, created=True, total=batch.total, sealed=True)
 
 
 def _seal(batch: BatchRow, now: int) -> Script[None]:

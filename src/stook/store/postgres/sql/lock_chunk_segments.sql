@@ -1,4 +1,4 @@
--- Locks: segments of the chunks, by id; waits for claims under way.
+-- Locks: segments of the chunks; waits for claims under way. Their batch is locked before.
 select s.id, s.first, s.pos, s.stop, s.picks, s.status, s.round
-from segment s join unnest($1::bytea[], $2::integer[]) as k (batch_id, first) using (batch_id, first)
-order by s.id for update of s;
+from unnest($1::bytea[], $2::integer[]) as k (batch_id, first)
+cross join lateral (select * from segment where batch_id = k.batch_id and first = k.first order by id for update) s;

@@ -1,3 +1,4 @@
 select c.batch_id, c.first, c.starts, c.blobs, c.payloads, s.states
 from unnest($1::bytea[], $2::integer[]) as k (batch_id, first)
-join chunk c using (batch_id, first) join state s using (batch_id, first);
+cross join lateral (select * from chunk where batch_id = k.batch_id and first = k.first limit 1) c
+cross join lateral (select * from state where batch_id = k.batch_id and first = k.first limit 1) s;

@@ -2,6 +2,8 @@
 select settle, first, lo, hi, picks, state, round, attempt, finished_at, durations, blobs, results
 from outcome
 where batch_id = $1
-  and settle >= coalesce((select max(settle) from outcome where batch_id = $1 and settle <= $2), $2)
+  and settle >= coalesce((
+      select settle from outcome where batch_id = $1 and settle <= $2 order by settle desc limit 1
+  ), $2)
   and settle < $3 and settle + count > $2
 order by settle;
