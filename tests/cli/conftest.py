@@ -10,9 +10,12 @@ import sys
 import textwrap
 import time
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PATIENCE = 60.0
 """Seconds until a test gives up waiting. The machine may be busy."""

@@ -53,7 +53,7 @@ MODULES = {
     "missing.py": "import no_such_library\n",
     "exits.py": "raise SystemExit(3)\n",
     "classes.py": "class Thing: pass\n",
-    "twice.py": "from stook import App\napp = App('a')\n@app.task('one')\ndef f(x): ...\n@app.task('one')\ndef g(x): ...\n",
+    "twice.py": "from stook import App\napp = App('a')\n@app.task('one')\ndef f(x): 0\n@app.task('one')\ndef g(x): 0\n",
     "generator.py": "def f(row):\n    yield row\n",
     "three.py": "def f(a, b, c): ...\n",
     "unknown.py": "from __future__ import annotations\ndef f(row: NoSuchType): ...\n",

@@ -29,7 +29,9 @@ def test_batches(done):
     assert oldest["created_at"] <= oldest["started_at"] <= oldest["finished_at"]
     assert [one["name"] for one in done.documents("batches", "--task", "tasks.odd_fails")] == ["monday"]
     assert [one["name"] for one in done.documents("batches", "--name", "MON")] == ["monday"]
-    assert [one["state"] for one in done.documents("batches", "--state", "succeeded", "--state", "open")] == ["succeeded"]
+    assert [one["state"] for one in done.documents("batches", "--state", "succeeded", "--state", "open")] == [
+        "succeeded"
+    ]
     assert len(done.documents("batches", "--limit", "1")) == 1
     table = done("batches").stdout
     assert newest["id"] in table
@@ -41,7 +43,9 @@ def test_batches(done):
 def test_a_batch_answers_to_its_id_its_name_its_key_and_the_id_of_an_item(done):
     batch = done.batch()
     item = done.documents("show", "monday", "--item", "3")[0]["id"]
-    assert {done.documents("show", one)[0]["id"] for one in (batch["id"], "monday", batch["key"], item)} == {batch["id"]}
+    assert {done.documents("show", one)[0]["id"] for one in (batch["id"], "monday", batch["key"], item)} == {
+        batch["id"]
+    }
 
 
 def test_show(done):
@@ -65,7 +69,7 @@ def test_show_one_item_by_index_and_by_key(done):
         )
         assert [(one["attempt"], one["error"]["type"]) for one in shown["attempts_made"]] == [(1, "ValueError")]
     text = done("show", "monday", "--item", "3").stdout
-    assert 'raise ValueError(f"{row[\'id\']} is odd")' in text
+    assert "raise ValueError(f\"{row['id']} is odd\")" in text
 
 
 def test_why_a_batch_does_not_move(done):
@@ -207,7 +211,9 @@ def test_delete_waits_for_the_end(tasks):
 def test_watch_from_another_process(tasks):
     tasks.rows("in.jsonl", 200)
     with tasks.started("run", "tasks.py:odd_fails", "--input", "in.jsonl", "-c", "5") as work:
-        until(lambda: tasks.documents("batches", code=None) if (tasks.folder / "stook.db").exists() else None, "a batch")
+        until(
+            lambda: tasks.documents("batches", code=None) if (tasks.folder / "stook.db").exists() else None, "a batch"
+        )
         seen = tasks.documents("watch", "tasks.odd_fails", code=1)
         assert work.wait() == 1
     assert seen[-1]["state"] == "partially_failed"
@@ -296,7 +302,20 @@ def test_a_worker_serves_all_tasks_of_a_module_until_told_to_stop(done):
 
 
 def test_a_worker_needs_tasks(cli):
-    cli.write("two.py", "from stook import App\na = App('a', store='a.db')\nb = App('b', store='b.db')\n@a.task\ndef f(x): ...\n@b.task\ndef g(x): ...\n")
+    cli.write(
+        "two.py",
+        """
+        from stook import App
+
+        a, b = App("a", store="a.db"), App("b", store="b.db")
+
+        @a.task
+        def f(row): ...
+
+        @b.task
+        def g(row): ...
+        """,
+    )
     assert "name a module" in cli.fails(2, "worker")
     assert "no such file" in cli.fails(2, "worker", "nosuch.py")
     assert "belong to 2 stores" in cli.fails(2, "worker", "two.py")

@@ -17,7 +17,9 @@ def test_the_demo(cli):
     done = cli("demo", "--store", "demo.db")
     library = Path(sysconfig.get_path("stdlib"))
     sources = [
-        path for path in library.rglob("*.py") if not {"site-packages", "dist-packages", "__pycache__"} & set(path.parts)
+        path
+        for path in library.rglob("*.py")
+        if not {"site-packages", "dist-packages", "__pycache__"} & set(path.parts)
     ]
     with sqlite3.connect(cli.folder / "demo.db") as connection:
         states = b"".join(content for (content,) in connection.execute("select states from state order by first"))
@@ -48,4 +50,3 @@ def test_its_task_measures(tmp_path):
     file.write_text("def (:\n")
     with pytest.raises(SyntaxError, match=r"this file, line 1"):
         measure(Source(str(file)))
-

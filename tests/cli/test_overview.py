@@ -20,7 +20,8 @@ def loaded_after(*words):
     """The modules a process has that ran this command line."""
     program = (
         "import sys, json, io; from stook.cli import main; out, sys.stdout = sys.stdout, io.StringIO();"
-        f" code = main({list(words)!r}); print(json.dumps([code, sys.stdout.getvalue(), sorted(sys.modules)]), file=out)"
+        f" code = main({list(words)!r});"
+        " print(json.dumps([code, sys.stdout.getvalue(), sorted(sys.modules)]), file=out)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

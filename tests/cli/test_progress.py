@@ -94,7 +94,11 @@ def test_figures():
         "1 h 01 min",
         "1 d 01 h",
     ]
-    assert (plural(1, "item"), plural(1200, "item"), plural(2, "batch", "batches")) == ("1 item", "1,200 items", "2 batches")
+    assert (plural(1, "item"), plural(1200, "item"), plural(2, "batch", "batches")) == (
+        "1 item",
+        "1,200 items",
+        "2 batches",
+    )
     assert (count(1234567), moment(None)) == ("1,234,567", "-")
     assert one_line("a\n  b\x1b[31m\x07", 8) == "a b\ufffd[31…"
 
@@ -112,7 +116,9 @@ def test_lines_come_every_few_seconds(capsys):
 
 
 def test_a_line_says_what_holds_things_up():
-    told = status_line(view(BatchState.paused, "5 failures in a row", total=10, succeeded=2, failed=5, scheduled=3), 10, Rate())
+    told = status_line(
+        view(BatchState.paused, "5 failures in a row", total=10, succeeded=2, failed=5, scheduled=3), 10, Rate()
+    )
     assert told == "7 of 10 done (70.0 %), paused: 5 failures in a row, 5 failed, 3 wait to be due"
 
 

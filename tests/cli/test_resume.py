@@ -128,12 +128,14 @@ def test_the_second_signal_ends_at_once(tasks):
 @pytest.mark.parametrize("one", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_while_the_input_is_read_leaves_nothing(tasks, one):
     os.mkfifo(tasks.folder / "pipe")
-    with tasks.started("run", "tasks.py:double", "--input", "pipe") as process:
-        with (tasks.folder / "pipe").open("w") as pipe:  # opens once the other side reads
-            pipe.write('{"id": 1}\n')
-            pipe.flush()
-            process.send_signal(one)
-            _, told = process.communicate()
+    with (
+        tasks.started("run", "tasks.py:double", "--input", "pipe") as process,
+        (tasks.folder / "pipe").open("w") as pipe,  # opens once the other side reads
+    ):
+        pipe.write('{"id": 1}\n')
+        pipe.flush()
+        process.send_signal(one)
+        _, told = process.communicate()
     assert (process.returncode, told) == (130, "stook: interrupted\n")
     assert not (tasks.folder / "stook.db").exists()
     assert not list((tasks.folder / "tmp").glob("stook-*"))
@@ -207,7 +209,10 @@ def test_retry_failed_runs_the_failed_ones_alone(tasks):
 def test_two_programs_share_the_work_of_one_batch(tasks):
     tasks.rows("in.jsonl", 40_000)
     command = ("run", "tasks.py:slow", "--input", "in.jsonl", "-c", "50")
-    with tasks.started(*command, "--output", "a.jsonl") as first, tasks.started(*command, "--output", "b.jsonl") as second:
+    with (
+        tasks.started(*command, "--output", "a.jsonl") as first,
+        tasks.started(*command, "--output", "b.jsonl") as second,
+    ):
         told = [process.communicate()[1] for process in (first, second)]
         assert [first.returncode, second.returncode] == [0, 0], told
     assert Counter(ran(tasks)) == Counter(range(40_000))

@@ -40,7 +40,7 @@ def test_a_retry_that_is_due_later_is_waited_for(tasks):
     tasks.rows("in.jsonl", 5)
     tasks("run", "tasks.py:second_time", "--input", "in.jsonl", "--output", "out.jsonl")
     assert [(row["state"], row["attempts"]) for row in tasks.lines("out.jsonl")] == [("succeeded", 2)] * 5
-    assert Counter(ran(tasks)) == Counter({number: 2 for number in range(5)})
+    assert Counter(ran(tasks)) == Counter(dict.fromkeys(range(5), 2))
 
 
 def test_max_attempts_and_timeout_are_those_of_the_command(tasks):
@@ -77,10 +77,10 @@ def test_formats_are_told_by_their_names(cli, name):
 
 def test_parquet_in_csv_and_parquet_out(cli):
     parquet = pytest.importorskip("pyarrow.parquet")
-    import pyarrow
+    import pyarrow as pa
 
     cli.write("up.py", "def up(row): return {'name': row['name'].upper()}\n")
-    parquet.write_table(pyarrow.table({"name": ["a", "b"]}), cli.folder / "rows.parquet")
+    parquet.write_table(pa.table({"name": ["a", "b"]}), cli.folder / "rows.parquet")
     cli("run", "up.py:up", "--input", "rows.parquet", "--output", "out.csv")
     with (cli.folder / "out.csv").open() as file:
         assert [row["result.name"] for row in csv.DictReader(file)] == ["A", "B"]
@@ -240,7 +240,10 @@ def test_quiet_says_nothing_on_the_way(tasks):
 
 
 def test_store_and_project_from_the_app_the_option_and_the_environment(cli):
-    cli.write("own.py", "from stook import App\napp = App('own', store='own.db', project='p')\n@app.task\ndef t(row): return 1\n")
+    cli.write(
+        "own.py",
+        "from stook import App\napp = App('own', store='own.db', project='p')\n@app.task\ndef t(row): return 1\n",
+    )
     cli.rows("in.jsonl", 1)
     cli("run", "own.py:t", "--input", "in.jsonl")
     assert cli.batch(STOOK_URL="own.db", STOOK_PROJECT="p")["project"] == "p"

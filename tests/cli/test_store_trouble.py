@@ -19,8 +19,11 @@ RUN = ("run", "tasks.py:slow", "--input", "in.jsonl", "-c", "50")
 LIMITED = (
     sys.executable,
     "-c",
-    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2);"
-    " os.execv(sys.argv[2], sys.argv[2:])",
+    """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+os.execv(sys.argv[2], sys.argv[2:])
+""",
 )
 """Runs the rest with files that cannot grow beyond so many bytes."""
 
@@ -30,7 +33,9 @@ def small_disk(tmp_path):
     """A disk of 2 MiB, and a way to make it larger."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("mounting is not allowed here")
     try:
@@ -173,7 +178,7 @@ def test_a_reader_that_goes_away_is_no_error_to_talk_about(tasks):
 def test_standard_output_that_is_full(tasks):
     tasks.rows("in.jsonl", 3)
     tasks("run", "tasks.py:double", "--input", "in.jsonl")
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         for words in (("batches",), ("results", "tasks.double")):
             done = subprocess.run(
                 [sys.executable, "-m", "stook", *words],

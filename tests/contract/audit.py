@@ -1,9 +1,9 @@
 """What must hold after every transaction, recounted from the tables themselves.
 
-    state bytes ─┬─▶ every open item: one segment XOR one lease XOR suspended      every ended item: none of them
-                 ├─▶ the batch's counters
-                 └─▶ the last outcome of every ended item
-    outcomes: numbered from 0 without a gap, never changed, one per execution and round
+state bytes ─┬─▶ every open item: one segment XOR one lease XOR suspended      every ended item: none of them
+├─▶ the batch's counters
+└─▶ the last outcome of every ended item
+outcomes: numbered from 0 without a gap, never changed, one per execution and round
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _BATCH = (
     "id, phase, ended, single, total, succeeded, failed, cancelled, expired, scheduled, suspended, settled, round,"
     " stop, probe, sealed_at, finished_at, retries, losses"
 )
+_OUTCOME = "batch_id, settle, first, lo, hi, picks, count, state, round, durations, results"
 _QUERIES = (
     f"select {_BATCH} from batch",
     "select batch_id, first, count from chunk order by batch_id, first",
     "select batch_id, first, states from state order by batch_id, first",
     "select batch_id, first, pos, stop, picks, status, held, round, due_at, ready_at from segment",
     "select batch_id, first, lo, hi, picks, live, round from lease",
-    "select batch_id, settle, first, lo, hi, picks, count, state, round, durations, results from outcome"
-    " order by batch_id, settle",
+    f"select {_OUTCOME} from outcome order by batch_id, settle",
     "select batch_id, kind from event order by id",
     "select batch_id, idx, round, final, fingerprint from failure",
     "select batch_id, fingerprint, failed, attempts from failure_group",
@@ -98,9 +98,10 @@ class Audit:
         for row in batches:
             one = _Batch(*row)
             if one.phase != "deleted":
-                self._look_at(one, *(of_batch.get(one.id, []) for of_batch in rows))
+                self._look_at(one, [of_batch.get(one.id, []) for of_batch in rows])
 
-    def _look_at(self, one, chunks, states, segments, leases, outcomes, events, failures, groups, dedupe) -> None:
+    def _look_at(self, one: _Batch, tables: list[list[Any]]) -> None:
+        chunks, states, segments, leases, outcomes, events, failures, groups, dedupe = tables
         assert [row[:2] for row in chunks] == [[first, len(found)] for first, found in states]
         content = b"".join(found for _, found in states)
         starts = [first for first, _ in states]

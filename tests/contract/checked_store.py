@@ -1,4 +1,4 @@
-"""A store under test: the audit runs after every transaction it writes; clock, ids, tokens and dice repeat themselves."""
+"""A store under test: audited after every transaction it writes; its clock, ids, tokens and dice repeat themselves."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ async def open_store(url: str, clock: MovingClock | None = None, *, emptied: boo
     if url.startswith("sqlite:"):
         sqlite = SqliteStore(url, clock=clock, synchronous="off")
         return CheckedStore(sqlite, SqliteTables(sqlite.path), clock, "sqlite")
-    from stook.store.postgres.driver import PostgresStore  # noqa: PLC0415
+    from stook.store.postgres.driver import PostgresStore
 
     postgres, tables = PostgresStore(url, clock=clock), await PostgresTables.open(url)
     if emptied:

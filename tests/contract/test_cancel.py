@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from stook.core.errors import Conflict, NotFound
+from stook.core.outcome import Settlement
+from stook.core.picks import as_range
 from stook.core.states import State
 from stook.store.script.cancel_items import cancel_items
 from stook.store.script.pause import pause, resume
@@ -260,11 +262,8 @@ async def test_cancelling_items_against_claims_and_completion(store):
             take(store, 10, worker="a"),
             take(store, 10, worker="b", idle=False),
         )
-        (rows,) = await store.tables.fetch("select token, batch_id, first, lo, hi, picks from lease")
-        for token, owner, first, lo, hi, picks in rows:
-            from stook.core.outcome import Settlement
-            from stook.core.picks import as_range
-
+        (rows,) = await store.tables.fetch("select token, batch_id, lo, hi, picks from lease")
+        for token, owner, lo, hi, picks in rows:
             offsets = list(as_range(lo, hi, picks))
             await send(store, Settlement(token, owner, offsets, [b"1"] * len(offsets), [1] * len(offsets)))
         await drain(store)

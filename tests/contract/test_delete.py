@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from stook.core.errors import Conflict, NotFound
+from stook.core.retry_scope import RetryScope
 from stook.store.script.cancel_items import cancel_items
 from stook.store.script.delete import delete, purge
 from stook.store.script.retry import retry
 from stook.store.script.stop import cancel
 from stook.store.script.submit import submit
-from stook.core.retry_scope import RetryScope
 from tests.contract.batches import (
     batch_of,
     both,
@@ -56,7 +56,14 @@ async def purge_all(store, limit=200):
 async def test_nothing_is_left_in_any_table(store):
     batch_id = await rich_batch(store)
     assert set(await counts(store)) == {
-        "batch", "chunk", "state", "outcome", "failure", "failure_group", "item_key", "event"
+        "batch",
+        "chunk",
+        "state",
+        "outcome",
+        "failure",
+        "failure_group",
+        "item_key",
+        "event",
     }
     await store.write(delete, batch_id)
     with pytest.raises(NotFound):

@@ -21,7 +21,7 @@ from stook.store.script.retry import retry
 from stook.store.script.stop import cancel
 from stook.store.script.submit import append, seal
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
-from tests.contract.batches import batch_of, chunked, both, payloads, policy, send, submit_items, take, trouble
+from tests.contract.batches import batch_of, both, chunked, payloads, policy, send, submit_items, take, trouble
 from tests.contract.moving_clock import SECOND
 
 SEEDS = range(int(os.environ.get("STOOK_SEEDS", "4")))

@@ -6,7 +6,7 @@ import pytest
 
 from stook.core.states import State
 from stook.store.script.renew import look, renew
-from stook.store.script.sweep import expire_leases, lose_workers
+from stook.store.script.sweep import expire_leases, lose_workers, promote_due
 from stook.store.script.worker_row import forget_worker, list_workers, see_worker
 from tests.contract.batches import (
     batch_of,
@@ -186,8 +186,6 @@ async def test_a_suspect_that_does_well_is_no_suspect(store):
     await die(store)
     await send(store, fail(await take_one(store)))
     store.clock.advance(60)
-    from stook.store.script.sweep import promote_due
-
     await store.write(promote_due)
     again = await take_one(store)
     assert (again.attempt, again.exclusive) == (2, False)

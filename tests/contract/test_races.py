@@ -8,13 +8,13 @@ from collections import Counter
 import pytest
 
 from stook.core.errors import Conflict, StoreError
+from stook.core.retry_scope import RetryScope
 from stook.core.states import State
 from stook.store.script.cancel_items import cancel_items
 from stook.store.script.pause import pause, resume
 from stook.store.script.quota import set_quota
 from stook.store.script.renew import renew
 from stook.store.script.retry import retry
-from stook.core.retry_scope import RetryScope
 from stook.store.script.stop import cancel
 from stook.store.script.submit import append, create_batch, seal, submit
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
@@ -118,7 +118,10 @@ async def test_two_sweeps_lose_a_lease_once(store, other):
     await take(store, lease=1)
     store.clock.advance(1)
     counts = await race(
-        store.write(expire_leases), other.write(expire_leases), other.write(lose_workers, ["w"]), store.write(expire_leases)
+        store.write(expire_leases),
+        other.write(expire_leases),
+        other.write(lose_workers, ["w"]),
+        store.write(expire_leases),
     )
     assert sum(counts) == 6
     assert (await batch_of(store, batch_id)).losses == 6
@@ -200,7 +203,11 @@ async def test_all_sweeps_of_two_processes_and_workers_at_once(store, other):
         slices = (await take(store, 20, slices=4, lease=20)).slices
         await race(
             *(send(one, fail(got)) for one, got in zip((store, other), slices, strict=False)),
-            *(one.write(verb) for one in (store, other) for verb in (promote_due, expire_leases, expire_waiting, end_overdue)),
+            *(
+                one.write(verb)
+                for one in (store, other)
+                for verb in (promote_due, expire_leases, expire_waiting, end_overdue)
+            ),
             take(other, 10, worker="b", idle=False),
         )
         store.clock.advance(10)

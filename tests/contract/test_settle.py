@@ -9,21 +9,19 @@ import msgspec
 import pytest
 
 from stook.core.outcome import Settlement
-from stook.core.policy import FailurePolicy, RetryPolicy
+from stook.core.payload import split_array
+from stook.core.picks import as_range
+from stook.core.policy import RetryPolicy
 from stook.core.states import State
-from stook.store.script.pause import resume
-from stook.store.script.submit import append, seal
 from stook.store.script.sweep import expire_leases
 from tests.contract.batches import (
     batch_of,
     both,
-    chunked,
     claim_all,
     drain,
     events_of,
     fail,
     indexes,
-    payloads,
     policy,
     run_due,
     send,
@@ -41,9 +39,6 @@ SUCCEEDED, FAILED, SCHEDULED, QUEUED = State.succeeded, State.failed, State.sche
 
 async def results_of(store, batch_id):
     """By index, as the outcome rows hold them."""
-    from stook.core.payload import split_array
-    from stook.core.picks import as_range
-
     (rows,) = await store.tables.fetch(
         "select first, lo, hi, picks, results, batch_id from outcome where results is not null"
     )
@@ -100,7 +95,9 @@ async def test_durations_and_references_follow_their_results(store):
     one = await take_one(store)
     await send(
         store,
-        Settlement(one.token, one.batch_id, [3, 0, 2, 1], [b'"d"', b'"a"', b'"c"', b'"b"'], [33, 0, 22, 11], (), [0, 3]),
+        Settlement(
+            one.token, one.batch_id, [3, 0, 2, 1], [b'"d"', b'"a"', b'"c"', b'"b"'], [33, 0, 22, 11], (), [0, 3]
+        ),
     )
     (rows,) = await store.tables.fetch("select results, durations, blobs from outcome")
     results, durations, blobs = rows[0]
@@ -126,7 +123,9 @@ async def test_a_slice_settles_in_parts_each_item_once(store):
 async def test_parts_in_one_flush(store):
     batch_id = await submit_items(store, 6)
     one = await take_one(store)
-    answer = await send(store, succeed(one, [0, 1]), fail(one, 2, retryable=False), succeed(one, [3, 0]), succeed(one, [4, 5]))
+    answer = await send(
+        store, succeed(one, [0, 1]), fail(one, 2, retryable=False), succeed(one, [3, 0]), succeed(one, [4, 5])
+    )
     assert (answer.lost, answer.stale) == ([], 1)
     assert (await batch_of(store, batch_id)).succeeded == 5
 
@@ -222,7 +221,9 @@ async def test_failing_tries_again_after_the_back_off_until_the_last_attempt(sto
     await send(store, fail(await take_one(store)))
     batch = await batch_of(store, batch_id)
     assert (batch.failed, batch.scheduled, batch.retries, batch.ended) == (1, 0, 2, "failed")
-    (rows,) = await store.tables.fetch("select attempt, nth, final, message, duration, failed_at from failure order by attempt")
+    (rows,) = await store.tables.fetch(
+        "select attempt, nth, final, message, duration, failed_at from failure order by attempt"
+    )
     assert [(row[0], row[1], row[2]) for row in rows] == [(1, 0, 0), (2, 0, 0), (3, 0, 1)]
     assert (rows[0][3], rows[0][4], rows[2][5]) == ("boom", 9, store.clock.now)
 
@@ -314,7 +315,9 @@ async def test_failures_are_grouped_by_fingerprint_with_counts_that_hold(store):
     one = await take_one(store)
     await send(
         store,
-        both(one, range(4), [*(trouble(n, message="a") for n in (4, 5, 6)), *(trouble(n, message="b") for n in (8, 7))]),
+        both(
+            one, range(4), [*(trouble(n, message="a") for n in (4, 5, 6)), *(trouble(n, message="b") for n in (8, 7))]
+        ),
     )
     assert await groups_of(store, batch_id) == [("a", 0, 3, 4), ("b", 0, 2, 8)]
     await run_due(store, 15)
@@ -330,85 +333,3 @@ async def test_a_success_after_failures_leaves_no_failed_execution(store):
     await drain(store)
     assert await groups_of(store, batch_id) == [("boom", 0, 3, 0)]
     assert (await batch_of(store, batch_id)).ended == "succeeded"
-
-
-# ------------------------------------------------------------------------------------------ threshold
-
-
-async def test_past_the_threshold_a_batch_is_paused_and_says_why(store):
-    failures = FailurePolicy(max_failed=3)
-    batch_id = await submit_items(store, 100, policy=policy(max_attempts=1, failures=failures))
-    one = await take_one(store, 10)
-    await send(store, fail(one, 0, 1))
-    assert (await batch_of(store, batch_id)).phase == "active"
-    answer = await send(store, fail(one, 2))
-    batch = await batch_of(store, batch_id)
-    assert (batch.phase, batch.reason) == ("paused", "3 executions failed, max_failed is 3")
-    assert answer.paused == [batch_id]
-    assert not (await take(store)).slices
-    await send(store, succeed(one, range(3, 10)))
-    assert (await batch_of(store, batch_id)).succeeded == 7
-
-
-async def test_past_the_ratio(store):
-    failures = FailurePolicy(max_failed_ratio=0.25)
-    batch_id = await submit_items(store, 8, policy=policy(max_attempts=1, failures=failures))
-    one = await take_one(store, 4)
-    await send(store, fail(one, 0))
-    assert (await batch_of(store, batch_id)).phase == "active"
-    await send(store, fail(one, 1))
-    assert (await batch_of(store, batch_id)).reason == "2 of 8 executions failed, max_failed_ratio is 0.25"
-
-
-async def test_failing_the_batch_cancels_what_has_not_started(store):
-    failures = FailurePolicy(max_failed=1, then="fail")
-    batch_id = await submit_items(store, 100, per=30, policy=policy(max_attempts=1, failures=failures))
-    first, second = await take_one(store, 10), await take_one(store, 10)
-    await send(store, fail(first, 0), succeed(first, range(1, 10)))
-    batch = await batch_of(store, batch_id)
-    assert (batch.phase, batch.stop, batch.cancelled) == ("cancelling", "threshold", 80)
-    await send(store, succeed(second))
-    batch = await batch_of(store, batch_id)
-    assert (batch.ended, batch.succeeded, batch.failed) == ("failed", 19, 1)
-    assert len(await events_of(store, batch_id)) == 1
-
-
-async def test_a_burst_pauses_and_a_success_breaks_it(store):
-    failures = FailurePolicy(burst=4)
-    batch_id = await submit_items(store, 100, policy=policy(max_attempts=1, failures=failures))
-    one = await take_one(store, 20)
-    await send(store, fail(one, 0, 1, 2))
-    await send(store, succeed(one, [3]))
-    await send(store, fail(one, 4, 5, 6))
-    assert (await batch_of(store, batch_id)).phase == "active"
-    await send(store, fail(one, 7))
-    batch = await batch_of(store, batch_id)
-    assert (batch.phase, batch.reason) == ("paused", "4 failures in a row, burst is 4")
-
-
-async def test_the_last_failure_ends_the_batch_rather_than_pausing_it(store):
-    failures = FailurePolicy(max_failed=2)
-    batch_id = await submit_items(store, 2, policy=policy(max_attempts=1, failures=failures))
-    await send(store, fail(await take_one(store)))
-    assert (await batch_of(store, batch_id)).ended == "failed"
-
-
-async def test_a_resumed_batch_is_not_paused_again_by_what_succeeds(store):
-    failures = FailurePolicy(max_failed=2)
-    batch_id = await submit_items(store, 100, policy=policy(max_attempts=1, failures=failures))
-    await send(store, fail(await take_one(store, 10), 0, 1))
-    await store.write(resume, batch_id, ramp=False)
-    await send(store, succeed(await take_one(store, 10)))
-    assert (await batch_of(store, batch_id)).phase == "active"
-
-
-async def test_the_ratio_of_an_open_batch_is_not_known_yet(store):
-    failures = FailurePolicy(max_failed_ratio=0.5)
-    options = policy(max_attempts=1, failures=failures)
-    batch_id = await submit_items(store, 2, sealed=False, policy=options)
-    await send(store, fail(await take_one(store)))
-    assert (await batch_of(store, batch_id)).phase == "open"
-    await store.write(append, batch_id, chunked(payloads(4)))
-    await store.write(seal, batch_id)
-    await send(store, fail(await take_one(store, 1)))
-    assert (await batch_of(store, batch_id)).phase == "paused"

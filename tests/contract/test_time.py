@@ -6,29 +6,25 @@ import asyncio
 
 import pytest
 
+from stook.core.retry_scope import RetryScope
 from stook.core.states import State
 from stook.store.script.cancel_items import cancel_items
 from stook.store.script.pause import pause
 from stook.store.script.renew import look
-from stook.store.script.reopen import reopen
 from stook.store.script.retry import retry
-from stook.core.retry_scope import RetryScope
 from stook.store.script.stop import cancel
-from stook.store.script.submit import append, seal
+from stook.store.script.submit import seal
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, next_due, promote_due
 from tests.contract.batches import (
     batch_of,
-    chunked,
     drain,
     events_of,
     fail,
-    payloads,
     run_due,
     send,
     states_of,
     submit_items,
     succeed,
-    take,
     take_one,
 )
 

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 @dataclass
 class Item:
-    """`state` is queued (may run), scheduled, running or an end. A suspect waits for an idle worker, with its `herd`."""
+    """`state` is queued (may run), scheduled, running or an end. Suspects wait for an idle worker, herd by herd."""
 
     index: int
     state: State
@@ -126,7 +126,9 @@ class Model:
             if item.state is State.queued and item.suspect == suspect
         ]
 
-    def claimed(self, token: int, batch: Batch, indexes: Iterable[int], worker: str, until: int, *, alone: bool) -> None:
+    def claimed(
+        self, token: int, batch: Batch, indexes: Iterable[int], worker: str, until: int, *, alone: bool
+    ) -> None:
         items = {index: batch.items[index] for index in indexes}
         for item in items.values():
             assert item.state is State.queued
@@ -294,9 +296,7 @@ class Model:
         self, batch: Batch, states: Collection[State], indexes: Collection[int] | None, after: int
     ) -> list[Item]:
         return [
-            item
-            for item in batch.items[after:]
-            if item.state in states and (indexes is None or item.index in indexes)
+            item for item in batch.items[after:] if item.state in states and (indexes is None or item.index in indexes)
         ]
 
     def _reopen(self, batch: Batch, chosen: list[Item]) -> None:

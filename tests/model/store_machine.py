@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from stook.core.errors import Conflict
+from stook.core.outcome import Settlement
 from stook.core.policy import RetryPolicy
 from stook.core.retry_scope import RetryScope
 from stook.core.states import State
@@ -18,10 +19,17 @@ from stook.store.script.retry import retry
 from stook.store.script.stop import cancel
 from stook.store.script.submit import append, create_batch, seal
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
-from tests.contract.batches import batch_of, chunked, events_of, new_batch, payloads, policy, send, states_of, take, trouble
+from tests.contract.batches import (
+    chunked,
+    new_batch,
+    payloads,
+    policy,
+    send,
+    take,
+    trouble,
+)
 from tests.contract.moving_clock import SECOND
 from tests.model.batch_model import DELAY, Batch, Model, Refused
-from stook.core.outcome import Settlement
 
 if TYPE_CHECKING:
     import asyncio
@@ -51,7 +59,9 @@ _LATER = st.none() | st.integers(-5, 60)
 class StoreMachine(RuleBasedStateMachine):
     """`opened` gives an empty store; it is closed by `closed`."""
 
-    def __init__(self, runner: asyncio.Runner, opened: Callable[[], CheckedStore], closed: Callable[[Any], None]) -> None:
+    def __init__(
+        self, runner: asyncio.Runner, opened: Callable[[], CheckedStore], closed: Callable[[Any], None]
+    ) -> None:
         super().__init__()
         self._run = runner.run
         self.store = opened()
@@ -123,7 +133,19 @@ class StoreMachine(RuleBasedStateMachine):
 
     @initialize()
     def first(self) -> None:
-        self.submit(6, 4, 0, None, None, None, None, 2, 2, None, sealed=True)
+        self.submit(
+            count=6,
+            per=4,
+            priority=0,
+            run=None,
+            expires=None,
+            deadline=None,
+            patience=None,
+            attempts=2,
+            losses=2,
+            limit=None,
+            sealed=True,
+        )
 
     @precondition(lambda self: len(self.live()) < 4)
     @rule(
@@ -140,7 +162,7 @@ class StoreMachine(RuleBasedStateMachine):
         sealed=st.booleans(),
     )
     def submit(
-        self, count, per, priority, run, expires, deadline, patience, attempts, losses, limit, *, sealed
+        self, *, count, per, priority, run, expires, deadline, patience, attempts, losses, limit, sealed
     ) -> None:
         retries = RetryPolicy(backoff="fixed", base=DELAY)
         new = new_batch(
@@ -225,7 +247,9 @@ class StoreMachine(RuleBasedStateMachine):
         batch = self.model.batches[one.batch_id]
         indexes = [one.first + offset for offset in one.offsets]
         herd = batch.items[indexes[0]].herd
-        all_of_it = [item.index for item in batch.items if item.suspect and item.state is State.queued and item.herd == herd]
+        all_of_it = [
+            item.index for item in batch.items if item.suspect and item.state is State.queued and item.herd == herd
+        ]
         assert indexes == all_of_it[: self.model.room(batch)]
 
     @precondition(lambda self: self.model.leases)
@@ -276,7 +300,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     # ---------------------------------------------------------------------------------------------- time
 
-    @rule(seconds=st.sampled_from([0, 1, 9, 10, 30]), sweep=st.sampled_from(["promote", "leases", "waiting", "overdue"]))
+    @rule(
+        seconds=st.sampled_from([0, 1, 9, 10, 30]), sweep=st.sampled_from(["promote", "leases", "waiting", "overdue"])
+    )
     def time_passes(self, seconds, sweep) -> None:
         self.store.clock.advance(seconds)
         now = self.model.now = self.store.clock.now

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from stook.core.chunk import item_at, make_chunk, slice_of, starts_of
 from stook.core.picks import as_range, pack, pack_durations, remaining, unpack, unpack_durations
 
-ITEMS = st.lists(st.sampled_from([b"1", b'"a,b]"', b"[1, 2]", b" null ", b'{"a": "\\""}', b'"\xc3\xa9"']), min_size=1, max_size=40)
+ITEMS = st.lists(
+    st.sampled_from([b"1", b'"a,b]"', b"[1, 2]", b" null ", b'{"a": "\\""}', b'"\xc3\xa9"']), min_size=1, max_size=40
+)
 OFFSETS = st.lists(st.integers(0, 511), unique=True).map(sorted)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stook.core.decide import Fails, Quarantine, Requeue, RetryAt, after_failure, after_loss, backoff, may_retry
 from stook.core.policy import RetryPolicy
 
+DEFAULT = RetryPolicy()
 NOW = 1_700_000_000_000_000
 SECONDS = st.floats(0, 1e6)
 DRAWS = st.floats(0, 1, exclude_max=True)
@@ -23,7 +24,7 @@ POLICIES = st.builds(
 )
 
 
-def decided(policy=RetryPolicy(), **options):
+def decided(policy=DEFAULT, **options):
     words = {"max_attempts": 3, "attempt": 1, "retryable": True, "retry_after": None, "now": NOW, "draw": 0.5}
     return after_failure(policy=policy, **(words | options))
 
@@ -32,7 +33,9 @@ def decided(policy=RetryPolicy(), **options):
 def test_a_delay_stays_within_its_jitter_at_any_attempt(policy, attempt, draw):
     without = backoff(policy, attempt, 0.5)
     assert 0 <= without < math.inf
-    assert without * (1 - policy.jitter) - 1e-6 <= backoff(policy, attempt, draw) <= without * (1 + policy.jitter) + 1e-6
+    assert (
+        without * (1 - policy.jitter) - 1e-6 <= backoff(policy, attempt, draw) <= without * (1 + policy.jitter) + 1e-6
+    )
 
 
 @given(POLICIES, st.integers(1, 1000))

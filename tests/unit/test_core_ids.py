@@ -43,7 +43,9 @@ def test_ids_of_a_batch_sort_as_its_items_do(one, other):
     assert (execution_id(batch, one) < execution_id(batch, other)) == (one < other)
 
 
-@pytest.mark.parametrize("text", ["", "nothing", "0192f0c1-7b7e-7000-8a2b", "zz92f0c1-7b7e-7000-8a2b-3c4d00000000", None, 5, b"x"])
+@pytest.mark.parametrize(
+    "text", ["", "nothing", "0192f0c1-7b7e-7000-8a2b", "zz92f0c1-7b7e-7000-8a2b-3c4d00000000", None, 5, b"x"]
+)
 def test_what_is_no_id_is_not_there(text):
     with pytest.raises(NotFound):
         parse_id(text)

@@ -68,7 +68,14 @@ def test_every_phase_has_a_state_people_see(counters, started):
     assert running == bool(started or counters.running or counters.terminal)
 
 
-@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(1, 10), st.floats(0.01, 1), st.integers(1, 9))
+@given(
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(1, 10),
+    st.floats(0.01, 1),
+    st.integers(1, 9),
+)
 def test_a_threshold_is_reached_exactly_there(failed, total, streak, most, ratio, burst):
     def over(**options):
         return over_threshold(FailurePolicy(**options), failed=failed, total=total, streak=streak)

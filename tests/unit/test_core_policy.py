@@ -15,7 +15,12 @@ NOT_COUNTS = [0, -1, True, 2.5, "3"]
 
 @pytest.mark.parametrize("value", NOT_SECONDS)
 def test_seconds_are_a_finite_number_from_zero(value):
-    for kind, name in ((RetryPolicy, "base"), (RetryPolicy, "max_delay"), (TaskPolicy, "timeout"), (TaskPolicy, "cancel_grace")):
+    for kind, name in (
+        (RetryPolicy, "base"),
+        (RetryPolicy, "max_delay"),
+        (TaskPolicy, "timeout"),
+        (TaskPolicy, "cancel_grace"),
+    ):
         with pytest.raises(ConfigError, match=name):
             kind(**{name: value})
     with pytest.raises(ConfigError, match="delays"):

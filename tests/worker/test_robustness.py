@@ -132,6 +132,7 @@ def test_a_settlement_that_hangs_is_given_up_when_the_leases_are_over():
             await source.until(lambda: source.leases)
             await worker.stop(0)
             assert batch.states == ["running"]
+            assert worker.in_flight == 0
 
     run(main())
 

@@ -5,7 +5,7 @@ asked for, so that `stook --help` need not wait for it.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stook.cli.overview import overview
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_OVERVIEW = ([], ["--help"], ["-h"], ["help"])
-_VERSION = (["--version"], ["version"])
+_OVERVIEW: Final[tuple[list[str], ...]] = ([], ["--help"], ["-h"], ["help"])
+_VERSION: Final = (["--version"], ["version"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,18 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(overview())
         return 0
     if given in _VERSION:
-        from stook import __version__  # noqa: PLC0415 - the package is there already
+        from stook import __version__
 
         sys.stdout.write(f"stook {__version__}\n")
         return 0
-    from stook.cli.dispatch import dispatch  # noqa: PLC0415 - the two answers above need nothing of it
+    from stook.cli.dispatch import dispatch
 
     return dispatch(given)
 
 
 def __getattr__(name: str) -> object:
     if name == "app":
-        from stook.cli.commands import app  # noqa: PLC0415 - as in `main`
+        from stook.cli.commands import app
 
         return app
     raise AttributeError(f"module 'stook.cli' has no attribute {name!r}")

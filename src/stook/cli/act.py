@@ -30,11 +30,11 @@ def cancel(
 ) -> int:
     """Cancel a batch, or some of its executions.
 
-    Nothing more of it starts. What has ended stays as it is. Cancelled executions can be taken up again with
-    `stook retry ID --state cancelled`.
+    Nothing more of it starts. What has ended stays as it is. Cancelled
+    executions can be taken up again with `stook retry ID --state cancelled`.
     """
-    from stook.cli.acting import act  # noqa: PLC0415 - `--help` does without
-    from stook.core.errors import OptionError  # noqa: PLC0415
+    from stook.cli.acting import act
+    from stook.core.errors import OptionError
 
     if hard and index:
         raise OptionError("--hard is for whole batches", hint="single executions that run are stopped anyway")
@@ -54,7 +54,7 @@ def pause(batch: BatchArgument, /, *, where: Where = HERE, as_json: Json = False
 
     A `stook run` or `stook watch` of it waits meanwhile.
     """
-    from stook.cli.acting import act  # noqa: PLC0415 - `--help` does without
+    from stook.cli.acting import act
 
     async def do(session: Session, batch_id: bytes) -> str:
         await session.engine.pause(batch_id, reason=BY_HAND)
@@ -74,7 +74,7 @@ def resume(
     as_json: Json = False,
 ) -> int:
     """Let a paused batch go on."""
-    from stook.cli.acting import act  # noqa: PLC0415 - `--help` does without
+    from stook.cli.acting import act
 
     async def do(session: Session, batch_id: bytes) -> str:
         await session.engine.resume(batch_id, ramp=ramp)

@@ -29,10 +29,10 @@ def batches(
     as_json: Json = False,
 ) -> int:
     """List batches, newest first."""
-    from stook.cli.documents import batch_document, print_document  # noqa: PLC0415 - `--help` does without
-    from stook.cli.opened import in_session  # noqa: PLC0415
-    from stook.core.errors import OptionError  # noqa: PLC0415
-    from stook.core.states import BatchState  # noqa: PLC0415
+    from stook.cli.documents import batch_document, print_document
+    from stook.cli.opened import in_session
+    from stook.core.errors import OptionError
+    from stook.core.states import BatchState
 
     if limit < 1:
         raise OptionError(f"--limit {limit} is less than 1")
@@ -50,7 +50,7 @@ def batches(
     if not found:
         print("no batches" if not (state or task or name) else "no such batches")
         return 0
-    from stook.cli.tables import console_for  # noqa: PLC0415 - rich is loaded only to draw
+    from stook.cli.tables import console_for
 
     console = console_for(sys.stdout)
     console.print(_drawn(found))
@@ -60,8 +60,8 @@ def batches(
 
 
 def _drawn(found: list[BatchView]) -> Table:
-    from stook.cli.figures import count, moment, one_line, share  # noqa: PLC0415 - as above
-    from stook.cli.tables import table  # noqa: PLC0415
+    from stook.cli.figures import count, moment, one_line, share
+    from stook.cli.tables import table
 
     return table(
         ("id", "*name", "state", "#done", "#total", "#failed", "submitted"),

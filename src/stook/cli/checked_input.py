@@ -110,9 +110,8 @@ class CheckedInput:
         index = 0
         with self._open() as reader:
             for block in reader:
-                for at, (key, line) in enumerate(zip(block.keys or (), block.lines, strict=False), index):
-                    if at in wanted:
-                        found[at] = key, line
+                here = enumerate(zip(block.keys or (), block.lines, strict=True), index)
+                found |= {at: key_and_line for at, key_and_line in here if at in wanted}
                 index += len(block.payloads)
                 if len(found) == len(wanted):
                     break
@@ -138,9 +137,9 @@ def check_input(
     tell: Callable[[str], None],
     apart: Collection[Path] = (),
 ) -> CheckedInput:
-    """Reads everything. `InputError` with file, line and reason for the first item that cannot be taken, `DuplicateKeys`
-    with both lines; standard input and pipes are copied to a temporary file first, which `close` removes.
-    Files `apart`, and those in folders `apart`, are no items of a folder or pattern."""
+    """Reads everything. `InputError` with file, line and reason for the first item that cannot be taken,
+    `DuplicateKeys` with both lines. Standard input and pipes are copied to a temporary file first, which `close`
+    removes. Files `apart`, and those in folders `apart`, are no items of a folder or pattern."""
     if duplicates != "reject" and key is None:
         raise ConfigError(f"--duplicates {duplicates} needs keys", hint="name the field that holds them: --key FIELD")
     settled = spool(source)

@@ -40,7 +40,7 @@ def check_program() -> list[Finding]:
     found: list[Finding] = [
         ("stook", "ok", f"{__version__}, Python {platform.python_version()} ({sys.executable}), {platform.platform()}")
     ]
-    for library, extra, use in (("uvloop", "uvloop", "makes workers faster"), ("pyarrow", "parquet", "reads Parquet")):
+    for library, extra, use in (("uvloop", "uvloop", "makes workers faster"), ("pyarrow", "parquet", "is for Parquet")):
         try:
             found.append((library, "ok", metadata.version(library)))
         except metadata.PackageNotFoundError:
@@ -65,13 +65,16 @@ def _store(facts: StoreFacts) -> list[Finding]:
         verdict: Verdict = "wrong" if facts.free < _NOTHING else "warning" if facts.free < _LITTLE else "ok"
         found.append(("disk", verdict, f"{_bytes(facts.free)} free"))
     if facts.network is not None:
-        text = f"{facts.network} is a network file system, where SQLite's locks do not hold: use a local disk or PostgreSQL"
+        text = f"{facts.network} is a network file system, where SQLite's locks fail: use a local disk, or PostgreSQL"
         found.append(("disk", "wrong", text))
     return found
 
 
 def _durability(facts: StoreFacts, settings: str) -> tuple[Verdict, str]:
-    if facts.settings.get("synchronous", "full") in ("off", "normal") or facts.settings.get("synchronous_commit") == "off":
+    if (
+        facts.settings.get("synchronous", "full") in ("off", "normal")
+        or facts.settings.get("synchronous_commit") == "off"
+    ):
         return "warning", f"{settings}: a power cut may take back what was acknowledged last"
     return "ok", settings
 
@@ -80,7 +83,9 @@ def _clocks(facts: StoreFacts) -> Finding:
     apart = abs(facts.clock / 1_000_000 - time.time())
     if apart < _APART:
         return "clocks", "ok", "the store's and this machine's agree"
-    text = f"the store's and this machine's are {duration(apart)} apart; the store's decides, so only shown times differ"
+    text = (
+        f"the store's and this machine's are {duration(apart)} apart; the store's decides, so only shown times differ"
+    )
     return "clocks", "warning", text
 
 
@@ -120,7 +125,9 @@ async def _counters(session: Session, newest: int, *, repair: bool) -> list[Find
             found.append(("counters", "wrong", one_line(text)))
             continue
         repaired = await session.store.write(reconcile, view.id)
-        found.append(("counters", "warning", one_line(f"{named}: repaired: {'; '.join(repaired) or 'nothing was left to do'}")))
+        found.append(
+            ("counters", "warning", one_line(f"{named}: repaired: {'; '.join(repaired) or 'nothing was left to do'}"))
+        )
     return found or [("counters", "ok", f"{plural(len(page.batches), 'batch', 'batches')} counted again, all as kept")]
 
 

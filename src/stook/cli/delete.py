@@ -25,14 +25,14 @@ def delete(
 ) -> int:
     """Delete an ended batch and everything that belongs to it.
 
-    It is out of sight at once; then its rows and large bodies are removed, which this command waits for. The same
-    input may then be run anew.
+    It is out of sight at once; then its rows and large bodies are removed,
+    which this command waits for. The same input may then be run anew.
     """
-    from stook.cli.documents import print_document  # noqa: PLC0415 - `--help` does without
-    from stook.cli.exits import Exit  # noqa: PLC0415
-    from stook.cli.opened import in_session  # noqa: PLC0415
-    from stook.cli.run_report import headline  # noqa: PLC0415
-    from stook.core.errors import OptionError  # noqa: PLC0415
+    from stook.cli.documents import print_document
+    from stook.cli.exits import Exit
+    from stook.cli.opened import in_session
+    from stook.cli.run_report import headline
+    from stook.core.errors import OptionError
 
     async def deleted(session: Session) -> str | None:
         view = await session.engine.find(batch)

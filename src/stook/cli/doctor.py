@@ -27,16 +27,18 @@ def doctor(
 ) -> int:
     """Look for what is wrong with the store, its batches and workers.
 
-    Is the store reachable, durable, on a local disk with room left; do its clock and this machine's agree; which workers
-    live, which have died; are the counters of batches what a recount gives; why does nothing run.
+    Is the store reachable, durable, on a local disk with room left; do its
+    clock and this machine's agree; which workers live, which have died; are the
+    counters of batches what a recount gives; why does nothing run.
 
-    Exit code: 0 nothing is wrong (warnings may be there), 1 something is, 4 the store cannot be opened.
+    Exit code: 0 nothing is wrong (there may be warnings), 1 something is, 4 the
+    store cannot be opened.
     """
-    from stook.cli.checks import check_program, check_store  # noqa: PLC0415 - `--help` does without
-    from stook.cli.documents import print_document  # noqa: PLC0415
-    from stook.cli.exits import Exit, exit_of_error  # noqa: PLC0415
-    from stook.cli.opened import in_session  # noqa: PLC0415
-    from stook.core.errors import OptionError, StookError  # noqa: PLC0415
+    from stook.cli.checks import check_program, check_store
+    from stook.cli.documents import print_document
+    from stook.cli.exits import Exit, exit_of_error
+    from stook.cli.opened import in_session
+    from stook.core.errors import OptionError, StookError
 
     if batches < 1:
         raise OptionError(f"--batches {batches} is less than 1")
@@ -55,7 +57,7 @@ def doctor(
         for name, verdict, text in found:
             print_document({"check": name, "verdict": verdict, "text": text})
     else:
-        from stook.cli.tables import console_for, table  # noqa: PLC0415 - rich is loaded only to draw
+        from stook.cli.tables import console_for, table
 
         console_for(sys.stdout).print(table(("check", "verdict", "*"), found))
     return code or (Exit.FAILED if any(verdict == "wrong" for _, verdict, _ in found) else Exit.DONE)

@@ -1,12 +1,12 @@
 """What the exit code says.
 
-    0    done; for a batch: every execution succeeded
-    1    some executions failed
-    2    the command line, the task or the input is wrong; nothing was done
-    3    the batch did not run to its end: cancelled, expired, or paused
-    4    the store, or the place of the output, refused: not reachable, full, read-only, newer than this program
-    130  stopped by Ctrl-C or SIGTERM; what had settled is kept
-    141  whoever read the output went away
+0    done; for a batch: every execution succeeded
+1    some executions failed
+2    the command line, the task or the input is wrong; nothing was done
+3    the batch did not run to its end: cancelled, expired, or paused
+4    the store, or the place of the output, refused: not reachable, full, read-only, newer than this program
+130  stopped by Ctrl-C or SIGTERM; what had settled is kept
+141  whoever read the output went away
 """
 
 from __future__ import annotations

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Failed", "find_group", "read_failed"]
 
 
-async def read_failed(
-    engine: Engine, view: BatchView, mark: str | None, limit: int, *, tracebacks: bool
-) -> Failed:
+async def read_failed(engine: Engine, view: BatchView, mark: str | None, limit: int, *, tracebacks: bool) -> Failed:
     groups = await engine.failure_groups(view.id)
     if mark is not None:
         group = find_group(groups, mark)

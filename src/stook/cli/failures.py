@@ -22,18 +22,21 @@ def failures(
     group: Annotated[
         str | None, Parameter(help="The executions of one group, named by its mark or how that begins.")
     ] = None,
-    traceback: Annotated[bool, Parameter(help="Executions with their tracebacks: of one group, else one of each.")] = False,
+    traceback: Annotated[
+        bool, Parameter(help="Executions with their tracebacks: of one group, else one of each.")
+    ] = False,
     limit: Annotated[int, Parameter(help="How many groups, or executions of a group.")] = 20,
     where: Where = HERE,
     as_json: Json = False,
 ) -> int:
     """Show what failed, by cause.
 
-    A group holds the failures of one cause: the same type, message without its particulars, and place in your code.
+    A group holds the failures of one cause: the same type, message without its
+    particulars, and place in your code.
     """
-    from stook.cli.failed import read_failed  # noqa: PLC0415 - `--help` does without
-    from stook.cli.opened import in_session  # noqa: PLC0415
-    from stook.core.errors import OptionError  # noqa: PLC0415
+    from stook.cli.failed import read_failed
+    from stook.cli.opened import in_session
+    from stook.core.errors import OptionError
 
     if limit < 1:
         raise OptionError(f"--limit {limit} is less than 1")

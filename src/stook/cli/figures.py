@@ -41,7 +41,11 @@ def duration(seconds: float) -> str:
     if seconds < _PRECISE:
         return f"{seconds:.1f} s"
     whole = round(seconds)
-    for size, unit, small, small_unit in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min"), (_MINUTE, "min", 1, "s")):
+    for size, unit, small, small_unit in (
+        (_DAY, "d", _HOUR, "h"),
+        (_HOUR, "h", _MINUTE, "min"),
+        (_MINUTE, "min", 1, "s"),
+    ):
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // small:02} {small_unit}"
     return f"{whole} s"

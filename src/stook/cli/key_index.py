@@ -1,6 +1,6 @@
 """Which items of an input share a key, found without holding the keys: 24 bytes an item, spilled to temporary files.
 
-    key ─ hash ─▶ one of 64 buckets ─ when all is read ─▶ each bucket alone: the same hash twice
+key ─ hash ─▶ one of 64 buckets ─ when all is read ─▶ each bucket alone: the same hash twice
 """
 
 from __future__ import annotations

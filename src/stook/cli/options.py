@@ -17,7 +17,9 @@ class Where:
 
     store: Annotated[
         str | None,
-        Parameter(help="sqlite:///FILE (or just FILE) or postgresql://…; else STOOK_URL, else stook.db in this folder."),
+        Parameter(
+            help="sqlite:///FILE (or just FILE) or postgresql://…; else STOOK_URL, else stook.db in this folder."
+        ),
     ] = None
     project: Annotated[str | None, Parameter(help="Whose batches; else STOOK_PROJECT, else default.")] = None
 

@@ -91,7 +91,7 @@ def choose_display(*, quiet: bool) -> Display:
     if quiet:
         return Quiet()
     if sys.stderr.isatty():
-        from stook.cli.bar import BarDisplay  # noqa: PLC0415 - only a terminal needs rich
+        from stook.cli.bar import BarDisplay
 
         return BarDisplay()
     return LineDisplay()

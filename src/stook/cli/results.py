@@ -26,9 +26,7 @@ def results(
     format: Annotated[  # noqa: A002 - the option's name
         OutputFormatWord | None, Parameter(help="Where the output's name does not tell; standard output is JSONL.")
     ] = None,
-    state: Annotated[
-        tuple[StateWord, ...], Parameter(help="Only executions in this state; may be given again.")
-    ] = (),
+    state: Annotated[tuple[StateWord, ...], Parameter(help="Only executions in this state; may be given again.")] = (),
     as_settled: Annotated[
         bool, Parameter(help="Only what has ended, in the order it did; retried ones come once for each end.")
     ] = False,
@@ -37,12 +35,13 @@ def results(
 ) -> int:
     """Write the results of a batch, joined with their inputs.
 
-    One row an execution, in input order, as it is now: index, key, id, state, input, result, error, attempts,
-    duration in seconds. A file appears when it is complete.
+    One row an execution, in input order, as it is now: index, key, id, state,
+    input, result, error, attempts, duration in seconds. A file appears when it
+    is complete.
     """
-    from stook.cli.opened import in_session  # noqa: PLC0415 - `--help` does without
-    from stook.cli.progress import say  # noqa: PLC0415
-    from stook.cli.output import check_output, write_results  # noqa: PLC0415
+    from stook.cli.dispatch import say
+    from stook.cli.opened import in_session
+    from stook.cli.output import check_output, write_results
 
     async def written(session: Session) -> int:
         view = await session.engine.find(batch)

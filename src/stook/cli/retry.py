@@ -20,13 +20,14 @@ def retry(
     /,
     *,
     failed: Annotated[bool, Parameter(help="All that failed.")] = False,
-    group: Annotated[str | None, Parameter(help="Those of one failure group, named by its mark or how that begins.")] = None,
+    group: Annotated[
+        str | None, Parameter(help="Those of one failure group, named by its mark or how that begins.")
+    ] = None,
     index: Annotated[
-        tuple[int, ...], Parameter(help="The item of this index, if it failed, was cancelled or expired; may be given again.")
+        tuple[int, ...],
+        Parameter(help="The item of this index, if it failed, was cancelled or expired; may be given again."),
     ] = (),
-    state: Annotated[
-        tuple[RetriedWord, ...], Parameter(help="All that ended so; may be given again.")
-    ] = (),
+    state: Annotated[tuple[RetriedWord, ...], Parameter(help="All that ended so; may be given again.")] = (),
     probe: Annotated[
         int | None, Parameter(help="So many first; the rest follows by itself once half of them have succeeded.")
     ] = None,
@@ -35,14 +36,15 @@ def retry(
 ) -> int:
     """Take failed executions up again, in the same batch.
 
-    They are queued with all their attempts before them, and the batch is open again until they have ended; what
-    succeeded is not touched. This command runs nothing: a worker does, or the `stook run` command that made the batch.
+    They are queued with all their attempts before them, and the batch is open
+    again until they have ended; what succeeded is not touched. This command
+    runs nothing: a worker does, or the `stook run` command that made the batch.
     """
-    from stook.cli.acting import act  # noqa: PLC0415 - `--help` does without
-    from stook.cli.failed import find_group  # noqa: PLC0415
-    from stook.cli.figures import plural  # noqa: PLC0415
-    from stook.core.errors import OptionError  # noqa: PLC0415
-    from stook.core.retry_scope import RetryScope  # noqa: PLC0415
+    from stook.cli.acting import act
+    from stook.cli.failed import find_group
+    from stook.cli.figures import plural
+    from stook.core.errors import OptionError
+    from stook.core.retry_scope import RetryScope
 
     if not (failed or group or index or state):
         raise OptionError("retry what?", hint="--failed, --group MARK, --index N or --state cancelled")

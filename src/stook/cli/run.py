@@ -16,8 +16,8 @@ def run(
     task: Annotated[
         str,
         Parameter(
-            help="FILE.py:TASK or package.module:TASK. TASK is a task or a plain function; it may be left out where there "
-            "is only one task."
+            help="FILE.py:TASK or package.module:TASK. TASK is a task or a plain function; it may be left out where "
+            "there is only one task."
         ),
     ],
     /,
@@ -27,21 +27,23 @@ def run(
         Parameter(
             name=["--input", "-i"],
             allow_leading_hyphen=True,
-            help="JSONL, JSON, CSV, TSV or Parquet, gzipped or not; a folder or a quoted pattern, each file of which is one "
-            "item {path, name}; - for standard input.",
+            help="JSONL, JSON, CSV, TSV or Parquet, gzipped or not; a folder or a quoted pattern, each file of which "
+            "is one item {path, name}; - for standard input.",
         ),
     ],
     format: Annotated[  # noqa: A002 - the option's name
         InputFormatWord | None,
-        Parameter(help="The input's format, where its name does not tell; standard input is JSONL unless told otherwise."),
+        Parameter(
+            help="The input's format, where its name does not tell; standard input is JSONL unless told otherwise."
+        ),
     ] = None,
     output: Annotated[
         str | None,
         Parameter(
             name=["--output", "-o"],
             allow_leading_hyphen=True,
-            help="Where the results go once the batch has ended: a file, or - for standard output. Every item is there, in "
-            "input order, the failed ones with their error. A file appears when it is complete.",
+            help="Where the results go once the batch has ended: a file, or - for standard output. Every item is "
+            "there, in input order, the failed ones with their error. A file appears when it is complete.",
         ),
     ] = None,
     output_format: Annotated[OutputFormatWord | None, Parameter(help="Where the output's name does not tell.")] = None,
@@ -72,27 +74,33 @@ def run(
     timeout: Annotated[
         float | None, Parameter(help="Seconds one try may take, for a new batch; else the task says, else no limit.")
     ] = None,
-    grace: Annotated[float, Parameter(help="Seconds that running handlers have to end after Ctrl-C or SIGTERM.")] = 30.0,
+    grace: Annotated[
+        float, Parameter(help="Seconds that running handlers have to end after Ctrl-C or SIGTERM.")
+    ] = 30.0,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], help="Show no progress.")] = False,
     where: Where = HERE,
     as_json: Json = False,
 ) -> int:
     """Run a task on every item of an input, to the end.
 
-    The same command again goes on where the last one stopped, whatever stopped it: the batch is known by --name, else
-    by what the input holds, and what has ended never runs again. Run on a batch that has ended, it writes the output
+    The same command again goes on where the last one stopped, whatever stopped
+    it: the batch is known by --name, else by what the input holds, and what has
+    ended never runs again. Run on a batch that has ended, it writes the output
     anew.
 
-    The input is read once before anything runs, so a bad line is found while nothing has happened yet. Work then begins
-    while items are still being stored; memory does not grow with their number.
+    The input is read once before anything runs, so a bad line is found while
+    nothing has happened yet. Work then begins while items are still being
+    stored; memory does not grow with their number.
 
-    Progress goes to standard error: a bar on a terminal, else a line every five seconds. Ctrl-C or SIGTERM lets what
-    runs end and keeps everything; a second one ends at once, which is as safe as kill -9.
+    Progress goes to standard error: a bar on a terminal, else a line every five
+    seconds. Ctrl-C or SIGTERM lets what runs end and keeps everything; a second
+    one ends at once, which is as safe as kill -9.
 
-    Exit code: 0 every execution succeeded, 1 some failed, 2 the command, the task or the input is wrong, 3 the batch was
-    cancelled, expired or paused, 4 the store refused, 130 interrupted.
+    Exit code: 0 every execution succeeded, 1 some failed, 2 the command, the
+    task or the input is wrong, 3 the batch was cancelled, expired or paused, 4
+    the store or the disk refused, 130 interrupted.
     """
-    from stook.cli.start_run import start_run  # noqa: PLC0415 - `--help` does without
+    from stook.cli.start_run import start_run
 
     return start_run(
         task,

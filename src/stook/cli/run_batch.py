@@ -1,8 +1,8 @@
 """One run: the batch is made or found again, worked on until it has ended, and written out.
 
-    open ─▶ intake ─▶ seal          the same key: the same batch, taken up wherever the last run left it
-              │
-            worker ─▶ … ─▶ ended ─▶ output, from the store and in input order
+open ─▶ intake ─▶ seal          the same key: the same batch, taken up wherever the last run left it
+│
+worker ─▶ … ─▶ ended ─▶ output, from the store and in input order
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def report_run(job: Job, outcome: Outcome, *, as_json: bool) -> None:
 
 
 def headline(view: BatchView) -> str:
-    """`partially_failed: 99,963 of 100,000 succeeded, 37 failed`"""
+    """As in `partially_failed: 99,963 of 100,000 succeeded, 37 failed`."""
     counters = view.counters
     parts = [f"{count(counters.succeeded)} of {count(counters.total)} succeeded"]
     parts += [
@@ -59,8 +59,8 @@ def _print_groups(outcome: Outcome, out: object) -> None:
     groups = [group for group in outcome.groups if group.failed]
     if not groups:
         return
-    from stook.cli.failure_table import failure_table  # noqa: PLC0415 - rich is loaded only to draw
-    from stook.cli.tables import console_for  # noqa: PLC0415
+    from stook.cli.failure_table import failure_table
+    from stook.cli.tables import console_for
 
     console = console_for(out)  # type: ignore[arg-type]
     console.print()
@@ -81,7 +81,11 @@ def _what_next(job: Job, outcome: Outcome) -> list[str]:
         lines.append(f"paused: {view.reason}; `stook resume {view.public_id}`, then the same command goes on")
     elif view.state in (BatchState.cancelled, BatchState.expired):
         reason = f" ({view.reason})" if view.reason else ""
-        lines.append(f"{view.state.value}{reason}; `stook retry {view.public_id} --state {view.state.value}` takes it up again")
+        lines.append(
+            f"{view.state.value}{reason}; `stook retry {view.public_id} --state {view.state.value}` takes it up again"
+        )
     if view.counters.failed:
-        lines.append(f"tracebacks: stook failures {view.public_id} --traceback      again: the same command with --retry-failed")
+        lines.append(
+            f"tracebacks: stook failures {view.public_id} --traceback      again: the same command with --retry-failed"
+        )
     return lines

@@ -19,15 +19,16 @@ def show(
     /,
     *,
     item: Annotated[
-        str | None, Parameter(help="One execution instead, by its index or its own key: every attempt, with tracebacks.")
+        str | None,
+        Parameter(help="One execution instead, by its index or its own key: every attempt, with tracebacks."),
     ] = None,
     where: Where = HERE,
     as_json: Json = False,
 ) -> int:
     """Show one batch: counters, times, failures, why it waits."""
-    from stook.cli import showing  # noqa: PLC0415 - `--help` does without
-    from stook.cli.documents import print_document  # noqa: PLC0415
-    from stook.cli.opened import in_session  # noqa: PLC0415
+    from stook.cli import showing
+    from stook.cli.documents import print_document
+    from stook.cli.opened import in_session
 
     async def read(session: Session) -> showing.Shown:
         found = await session.engine.find(batch)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from stook.cli.options import Where
     from stook.cli.progress import Display
     from stook.cli.run_batch import Outcome
-    from stook.config.settings import Settings
 
 __all__ = ["show_demo"]
 

@@ -85,30 +85,42 @@ class _Batch:
 
     def _facts(self) -> list[tuple[str, Cell]]:
         view = self._view
-        pairs: list[tuple[str, Cell | None]] = [
+        pairs = [
             ("batch", view.public_id),
-            ("name", None if view.name == view.task else one_line(view.name)),
+            ("name", "" if view.name == view.task else one_line(view.name)),
             ("task", view.task),
             ("state", view.state.value),
-            ("reason", view.reason and one_line(view.reason)),
-            ("project", None if view.project == "default" else view.project),
+            ("reason", one_line(view.reason or "")),
+            ("project", "" if view.project == "default" else view.project),
             ("submitted", moment(view.created_at)),
             ("started", moment(view.started_at)),
             ("ended", moment(view.finished_at)),
             ("took", _took(view)),
-            ("deadline", view.deadline_at and moment(view.deadline_at)),
-            ("retries", view.retries and count(view.retries)),
-            ("losses", view.losses and count(view.losses)),
-            ("round", str(view.round) if view.round > 1 else None),
-            ("at once", view.max_concurrency and count(view.max_concurrency)),
-            ("metadata", view.metadata and one_line(view.metadata, _TEXT)),
+            ("deadline", _moment(view.deadline_at)),
+            ("retries", _count(view.retries)),
+            ("losses", _count(view.losses)),
+            ("round", str(view.round) if view.round > 1 else ""),
+            ("at once", _count(view.max_concurrency)),
+            ("metadata", one_line(view.metadata or "", _TEXT)),
         ]
         return [(name, value) for name, value in pairs if value]
 
 
-def _took(view: BatchView) -> str | None:
+def _moment(at: int | None) -> str:
+    return "" if at is None else moment(at)
+
+
+def _count(number: int | None) -> str:
+    return count(number) if number else ""
+
+
+def _text(raw: bytes | None) -> str:
+    return one_line((raw or b"").decode(errors="backslashreplace"), _TEXT)
+
+
+def _took(view: BatchView) -> str:
     if view.started_at is None or view.finished_at is None:
-        return None
+        return ""
     return duration((view.finished_at - view.started_at) / 1_000_000)
 
 
@@ -133,17 +145,17 @@ class _Item:
                     console.print(f"    {_indented(line)}")
 
     def _facts(self) -> list[tuple[str, Cell]]:
-        item, view = self._view.item, self._view
-        pairs: list[tuple[str, Cell | None]] = [
+        item, lease, waits = self._view.item, self._view.lease, self._view.waits
+        pairs = [
             ("execution", item.id),
             ("index", str(item.index)),
-            ("key", item.key and one_line(item.key)),
+            ("key", one_line(item.key or "")),
             ("state", item.state.name),
-            ("worker", view.lease and view.lease.worker),
-            ("due", view.waits and view.waits.due_at and moment(view.waits.due_at)),
-            ("ended", item.finished_at and moment(item.finished_at)),
-            ("input", one_line(item.input.decode(errors="backslashreplace"), _TEXT)),
-            ("result", item.result and one_line(item.result.decode(errors="backslashreplace"), _TEXT)),
+            ("worker", "" if lease is None else lease.worker),
+            ("due", "" if waits is None else _moment(waits.due_at)),
+            ("ended", _moment(item.finished_at)),
+            ("input", _text(item.input)),
+            ("result", _text(item.result)),
         ]
         return [(name, value) for name, value in pairs if value]
 

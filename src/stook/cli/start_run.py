@@ -123,7 +123,7 @@ def _check(*, concurrency: int, processes: int | None, grace: float, name: str |
     for option, value in (("--concurrency", concurrency), ("--processes", processes)):
         if value is not None and value < 1:
             raise ConfigError(f"{option} {value} is less than 1")
-    if not 0 <= grace < 10**6:  # noqa: PLR2004 - eleven days
+    if not 0 <= grace < 10**6:
         raise ConfigError(f"--grace {grace} is not a number of seconds ≥ 0")
     if name is not None and not name.strip():
         raise ConfigError("--name is empty", hint="leave it out, or give the batch a name")
@@ -141,4 +141,3 @@ def _terminated_like_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-

@@ -173,7 +173,9 @@ def _named(module: ModuleType, place: str, name: str) -> AnyTask:
             return next(iter(found.tasks.values()))
         case App():
             raise ConfigError(
-                f"{name} is an app with {len(found.tasks)} tasks", where=place, hint=f"choose: {_choices(place, module)}"
+                f"{name} is an app with {len(found.tasks)} tasks",
+                where=place,
+                hint=f"choose: {_choices(place, module)}",
             )
         case None:
             near = difflib.get_close_matches(name, _names(module), n=1)

@@ -16,17 +16,18 @@ __all__ = ["watch"]
 def watch(batch: BatchArgument, /, *, where: Where = HERE, as_json: Json = False) -> int:
     """Follow a batch until it has ended.
 
-    From any process that reaches the store; watching works on nothing itself. With --json a line for each change, five
-    a second at most, the last one when it has ended. Ctrl-C ends the watching, not the batch.
+    From any process that reaches the store; watching works on nothing itself.
+    With --json a line for each change, five a second at most, the last one when
+    it has ended. Ctrl-C ends the watching, not the batch.
 
     Exit code: as `stook run`.
     """
-    from stook.cli.documents import batch_document, print_document  # noqa: PLC0415 - `--help` does without
-    from stook.cli.exits import exit_of_batch  # noqa: PLC0415
-    from stook.cli.following import Changes, follow  # noqa: PLC0415
-    from stook.cli.opened import in_session  # noqa: PLC0415
-    from stook.cli.progress import choose_display  # noqa: PLC0415
-    from stook.cli.run_report import headline  # noqa: PLC0415
+    from stook.cli.documents import batch_document, print_document
+    from stook.cli.exits import exit_of_batch
+    from stook.cli.following import Changes, follow
+    from stook.cli.opened import in_session
+    from stook.cli.progress import choose_display
+    from stook.cli.run_report import headline
 
     async def watched(session: Session) -> BatchView:
         found = await session.engine.find(batch)

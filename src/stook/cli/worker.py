@@ -12,28 +12,30 @@ __all__ = ["worker"]
 
 
 def worker(
-    *modules: Annotated[
-        str, Parameter(help="FILE.py or package.module, for all its tasks; or with :TASK for one.")
-    ],
+    *modules: Annotated[str, Parameter(help="FILE.py or package.module, for all its tasks; or with :TASK for one.")],
     concurrency: Annotated[
         int, Parameter(name=["--concurrency", "-c"], help="Handler calls at once, in coroutines or threads.")
     ] = 10,
     processes: Annotated[
         int | None, Parameter(help="Run `def` handlers in so many child processes: for work that needs the CPU.")
     ] = None,
-    grace: Annotated[float, Parameter(help="Seconds that running handlers have to end after Ctrl-C or SIGTERM.")] = 30.0,
-    name: Annotated[str | None, Parameter(help="What it is called in `stook doctor`; else its pid and a number.")] = None,
+    grace: Annotated[
+        float, Parameter(help="Seconds that running handlers have to end after Ctrl-C or SIGTERM.")
+    ] = 30.0,
+    name: Annotated[
+        str | None, Parameter(help="What it is called in `stook doctor`; else its pid and a number.")
+    ] = None,
     where: Where = HERE,
 ) -> int:
     """Work for all batches of some tasks, until stopped.
 
-    Any number of workers may run on one store: on one machine with SQLite, on many with PostgreSQL. SIGTERM or Ctrl-C
-    lets what runs end, writes its outcomes and hands the rest back; a second one ends at once.
+    Any number of workers may run on one store: on one machine with SQLite, on
+    many with PostgreSQL. SIGTERM or Ctrl-C lets what runs end, writes its
+    outcomes and hands the rest back; a second one ends at once.
 
-    Exit code: 0 stopped in order, 2 a module or task is wrong, 4 the store refused.
+    Exit code: 0 stopped in order, 2 a module or task is wrong, 4 the store
+    refused.
     """
-    from stook.cli.serve_worker import serve_worker  # noqa: PLC0415 - `--help` does without
+    from stook.cli.serve_worker import serve_worker
 
-    return serve_worker(
-        modules, concurrency=concurrency, processes=processes, grace=grace, name=name, where=where
-    )
+    return serve_worker(modules, concurrency=concurrency, processes=processes, grace=grace, name=name, where=where)

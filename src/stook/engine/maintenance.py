@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from stook.core.errors import NotFound, StoreError
 from stook.core.states import BatchState
@@ -22,6 +22,8 @@ from stook.store.script.upkeep import look_ahead
 from stook.store.script.worker_row import list_workers
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
 
@@ -33,8 +35,11 @@ NEIGHBOURS: Final = 5.0
 """Seconds between two looks for dead processes of this machine."""
 RECOUNT: Final = 60.0
 """Seconds between two recounts, of one live batch each."""
+PATIENCE: Final = 2.0
+"""Seconds that a step under way may take to its end when maintenance is stopped."""
 LIVE: Final = frozenset(state for state in BatchState if not state.terminal)
 
+T = TypeVar("T")
 log = logging.getLogger("stook.engine")
 
 
@@ -55,15 +60,20 @@ class Maintenance:
         self._blobs = blobs
         self._project = project
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         self._recounted: bytes | None = None
 
     async def start(self) -> None:
         """The first look has been taken when this returns: what a dead process of this machine held is free."""
         await self.bury_neighbours()
+        self._stopping.clear()
         self._task = asyncio.create_task(self._run(), name="stook-maintenance")
 
     async def stop(self) -> None:
+        """What is under way may end, unless the store keeps it waiting."""
         if self._task is not None:
+            self._stopping.set()
+            await asyncio.wait({self._task}, timeout=PATIENCE)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
@@ -101,27 +111,34 @@ class Maintenance:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         looked = recounted = loop.time()
-        while True:
-            async with listening(self._store, "timer", "purge", timeout=LONGEST) as heard:
-                pause = LONGEST
-                try:
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            while not stopping.done():
+                async with listening(self._store, "timer", "purge", timeout=LONGEST) as heard:
                     if loop.time() - looked > NEIGHBOURS:
                         looked = loop.time()
-                        await self.bury_neighbours()
+                        await self._safely(self.bury_neighbours())
                     if loop.time() - recounted > RECOUNT:
                         recounted = loop.time()
-                        await self.recount_next()
-                    pause = await self._sweep()
-                    await self.purge()
-                except StoreError as error:
-                    log.warning("maintenance failed, trying again: %s", error)
-                    await asyncio.sleep(LONGEST)
-                    continue
-                except Exception:
-                    log.exception("maintenance failed, trying again")
-                    await asyncio.sleep(LONGEST)
-                    continue
-                await asyncio.wait({heard}, timeout=pause)
+                        await self._safely(self.recount_next())
+                    pause = await self._safely(self._sweep())
+                    await self._safely(self.purge())
+                    if pause is None:
+                        await asyncio.wait({stopping}, timeout=LONGEST)
+                    else:
+                        await asyncio.wait({stopping, heard}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+
+    async def _safely(self, step: Coroutine[Any, Any, T]) -> T | None:
+        """None: it failed, and will be tried again."""
+        try:
+            return await step
+        except StoreError as error:
+            log.warning("maintenance failed, trying again: %s", error)
+        except Exception:
+            log.exception("maintenance failed, trying again")
+        return None
 
     async def _sweep(self) -> float:
         """Seconds until the next look."""

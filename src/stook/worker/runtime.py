@@ -202,6 +202,14 @@ class WorkerRuntime:
         self._renewal.close()
         await self._slots.close()
         await self._end(self._flushing, 0)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Says what is left to its leases."""
+        for held in self._live.all():
+            if not held.left:
+                logger.error("%d outcomes of %s could not be stored in time", held.unsettled, held.piece.task)
+                self._live.lose(held)
         if self._live.in_flight:
             logger.error("%d executions outlived their worker; their leases run out", self._live.in_flight)
 

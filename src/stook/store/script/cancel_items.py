@@ -33,8 +33,8 @@ class CancelledItems(msgspec.Struct):
 
 
 def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledItems]:
-    """Waiting ones end at once and leave their segments, so that a later retry finds them nowhere else. Running ones are
-    flagged: whatever their handler says, they end cancelled."""
+    """Waiting ones end at once and leave their segments, so that a later retry finds them nowhere else. Running ones
+    are flagged: whatever their handler says, they end cancelled."""
     batch = yield from lock_batch(batch_id)
     now: int = yield Now()
     answer = CancelledItems()

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["reopen"]
 
 
-def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None, *, after: int = 0) -> Script[tuple[int, int]]:
-    """Queues the executions of `scope` from index `after` on, the first `most` of them; returns how many, and the index
-    behind the last of them. The caller holds the batch's row and saves it."""
+def reopen(
+    batch: BatchRow, now: int, scope: RetryScope, most: int | None, *, after: int = 0
+) -> Script[tuple[int, int]]:
+    """Queues the executions of `scope` from index `after` on, the first `most` of them; returns how many, and the
+    index behind the last of them. The caller holds the batch's row and saves it."""
     chunks, passed = yield from _chosen(batch, scope, after)
     rank = yield from virtual_time(batch)
     states, segments, failed, count, end = [], [], [], 0, after
@@ -32,27 +34,16 @@ def reopen(batch: BatchRow, now: int, scope: RetryScope, most: int | None, *, af
         chosen = offsets if most is None else offsets[: most - count]
         if not chosen:
             break
-        changed = bytearray([State.queued]) * len(before) if len(chosen) == len(before) else bytearray(before)
-        if len(chosen) < len(before):
-            for offset in chosen:
-                changed[offset] = State.queued
-        _uncount(batch, before if len(chosen) == len(before) else bytes(map(before.__getitem__, chosen)))
+        states.append((batch.id, first, _take(batch, before, chosen)))
         count += len(chosen)
         end = first + chosen[-1] + 1
         if most is not None or scope.indexes is not None:
             failed.extend(first + offset for offset in chosen if before[offset] == State.failed)
-        states.append((batch.id, first, bytes(changed)))
         segment = NewSegment(first=first, offsets=chosen, priority=batch.priority, round=batch.round + 1, attempt=1)
         segments.append(segment)
     if not count:
         return 0, end
-    paused = batch.phase == Phase.paused.value
-    batch.phase = Phase.paused.value if paused else batch.resting_phase().value
-    batch.ended = batch.finished_at = batch.stop = batch.reason = None
-    batch.streak = 0
-    batch.round += 1
-    if batch.deadline_at is not None and batch.deadline_at <= now:
-        batch.deadline_at = None  # it is spent, and would end at once what is wanted again
+    _go_on(batch, now)
     if most is not None or scope.indexes is not None:
         yield from _count_groups(batch, failed, -1)
     elif "failed" in scope.states:
@@ -97,10 +88,29 @@ def _chosen(
     return chosen, passed
 
 
-def _uncount(batch: BatchRow, states: bytes) -> None:
-    batch.failed -= states.count(State.failed)
-    batch.cancelled -= states.count(State.cancelled)
-    batch.expired -= states.count(State.expired)
+def _take(batch: BatchRow, before: bytes, chosen: Sequence[int]) -> bytes:
+    """The chunk's states with the chosen ones queued, which the batch no longer counts as ended."""
+    if len(chosen) == len(before):
+        taken, after = before, bytearray([State.queued]) * len(before)
+    else:
+        taken, after = bytes(map(before.__getitem__, chosen)), bytearray(before)
+        for offset in chosen:
+            after[offset] = State.queued
+    batch.failed -= taken.count(State.failed)
+    batch.cancelled -= taken.count(State.cancelled)
+    batch.expired -= taken.count(State.expired)
+    return bytes(after)
+
+
+def _go_on(batch: BatchRow, now: int) -> None:
+    """A new round, paused if it was."""
+    if batch.phase != Phase.paused.value:
+        batch.phase, batch.reason = batch.resting_phase().value, None
+    batch.ended = batch.finished_at = batch.stop = None
+    batch.streak = 0
+    batch.round += 1
+    if batch.deadline_at is not None and batch.deadline_at <= now:
+        batch.deadline_at = None  # it is spent, and would end at once what is wanted again
 
 
 def _count_groups(batch: BatchRow, failed: Sequence[int], by: int) -> Script[None]:

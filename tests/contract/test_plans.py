@@ -1,24 +1,16 @@
-"""A million items in one batch: hot statements touch a handful of rows, and no verb says more than at a thousand."""
+"""At a million items, hot statements touch a handful of rows."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 
-from stook.core.retry_scope import RetryScope
-from stook.store.script.delete import delete
-from stook.store.script.pause import pause, resume
-from stook.store.script.retry import retry
-from stook.store.script.stop import cancel
-from stook.store.script.submit import append, create_batch, seal
+from stook.store.script.submit import append, create_batch
 from stook.store.statements import load
 from tests.contract.batches import (
-    batch_of,
     chunked,
-    drain,
     fail,
     new_batch,
     payloads,
@@ -26,27 +18,9 @@ from tests.contract.batches import (
     send,
     submit_items,
     succeed,
-    take,
     take_one,
 )
-
-MILLION = 1_000_000
-SLOW = 3.0
-"""Seconds a set-based verb may take on a machine that is busy with other things; bench/ holds it to its budget."""
-
-
-async def submitted(store, count, **options):
-    new = new_batch(store, **options)
-    await store.write(create_batch, new)
-    items = payloads(512)
-    for at in range(0, count, 102_400):
-        here = min(102_400, count - at)
-        await store.write(append, new.id, chunked(items * (here // 512) + items[: here % 512]))
-    await store.write(seal, new.id)
-    return new.id
-
-
-# --------------------------------------------------------------------------------------------- plans
+from tests.contract.million import MILLION, submitted
 
 
 async def sqlite_steps(store, name, params):
@@ -96,7 +70,9 @@ async def postgres_rows(connection, name, params):
 def _touched(node):
     yield from (one for part in node.get("Plans", ()) for one in _touched(part))
     if "Relation Name" in node or "Index Name" in node:
-        seen = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+        seen = (
+            node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+        )
         yield round(seen * node["Actual Loops"])
 
 
@@ -227,65 +203,3 @@ async def test_sqlite_goes_by_the_index_made_for_it_and_sorts_nothing(store, nam
     assert any(index in line for line in plan), plan
     assert {line for line in plan if line.startswith("SCAN")} <= {"SCAN s", "SCAN CONSTANT ROW"}, plan
     assert not [line for line in plan if "TEMP B-TREE" in line], plan
-
-
-# -------------------------------------------------------------------------------------- set-based verbs
-
-
-async def verbs(store, batch_id, took):
-    """Everything an operator does to a whole batch; what each asked of the database."""
-    asked = {}
-
-    async def measured(name, verb, *arguments, **options):
-        begun = time.perf_counter()
-        answer = await store.write(verb, batch_id, *arguments, **options)
-        took[name] = time.perf_counter() - begun
-        asked[name] = dict(store.statements)
-        return answer
-
-    total = (await batch_of(store, batch_id)).total
-    await measured("pause", pause, reason="")
-    await measured("resume", resume, ramp=False)
-    await measured("cancel", cancel, hard=False, reason="")
-    assert (await batch_of(store, batch_id)).ended == "cancelled"
-    assert await measured("retry cancelled", retry, RetryScope(states=("cancelled",))) == total
-    await measured("cancel hard", cancel, hard=True, reason="")
-    await failed_behind_its_back(store, batch_id)
-    assert await measured("retry failed", retry, RetryScope()) == total
-    assert (await batch_of(store, batch_id)).failed == 0
-    await store.write(cancel, batch_id, hard=True, reason="")
-    await failed_behind_its_back(store, batch_id)
-    assert await measured("probe", retry, RetryScope(), probe=10) == 10
-    await measured("cancel the probe", cancel, hard=False, reason="")
-    await measured("delete", delete)
-    return asked
-
-
-async def failed_behind_its_back(store, batch_id):
-    """All items of an ended batch become failed ones: to fail a million one by one would take the test a minute."""
-    failed = ("update batch set failed = total, cancelled = 0, ended = 'failed' where id = {id}",)
-    if store.kind == "sqlite":
-        import sqlite3
-
-        connection = sqlite3.connect(store.store.path, isolation_level=None)
-        literal_id = f"x'{batch_id.hex()}'"
-        states = f"update state set states = cast(replace(hex(zeroblob(length(states))), '00', x'05') as blob) where batch_id = {literal_id}"
-        for statement in (states, *failed):
-            connection.execute(statement.format(id=literal_id))
-        connection.close()
-        return
-    literal_id = f"'\\x{batch_id.hex()}'"
-    states = f"update state set states = decode(repeat('05', length(states)), 'hex') where batch_id = {literal_id}"
-    for statement in (states, *failed):
-        await store.tables.connection.execute(statement.format(id=literal_id))
-
-
-async def test_what_is_done_to_a_million_takes_as_many_statements_as_to_a_thousand(store):
-    store.audited = False
-    small, large = await submitted(store, 1000), await submitted(store, MILLION)
-    took: dict[str, float] = {}
-    expected = await verbs(store, small, {})
-    assert await verbs(store, large, took) == expected
-    print(store.kind, {name: f"{seconds:.3f}" for name, seconds in took.items()})
-    assert {name: seconds for name, seconds in took.items() if seconds > SLOW} == {}
-    assert await drain(store) == 0
