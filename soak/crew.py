@@ -32,8 +32,8 @@ class Post:
         self.role = role
         self.command = list(command)
         self.child: subprocess.Popen[bytes] | None = None
-        self.since = 0.0
-        self.times = 0
+        self.said = Path()
+        """Where the words of the present process are."""
 
     @property
     def running(self) -> bool:
@@ -80,7 +80,8 @@ class Crew:
         self._serial += 1
         serial = f"{post.role}{self._serial}"
         command = [word.replace("{serial}", serial) for word in post.command]
-        with (self.folder / f"said-{serial}").open("wb") as said:
+        post.said = self.folder / f"said-{serial}"
+        with post.said.open("wb") as said:
             post.child = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 stdin=subprocess.PIPE,
@@ -90,8 +91,6 @@ class Crew:
                 env=os.environ | {MARK: self._mark},
                 start_new_session=True,
             )
-        post.since = time.monotonic()
-        post.times += 1
 
     def kill(self, post: Post) -> None:
         """SIGKILL, and wait until it is gone. One that has ended by itself is noticed instead."""
@@ -110,12 +109,11 @@ class Crew:
     async def end(self, roles: Sequence[str], within: float) -> None:
         """SIGTERM to all in these roles; what has not ended by itself in time is killed, which is noted. A process too
         young to know SIGTERM is replaced until one does: each must have been there once when the load ends."""
-        until = time.monotonic() + within
-        for post in self.posts:
-            if post.role in roles and post.child is not None:
-                await self._end(post, until)
+        ending = [post for post in self.posts if post.role in roles and post.child is not None]
+        await asyncio.gather(*(self._end(post, within) for post in ending))
 
-    async def _end(self, post: Post, until: float) -> None:
+    async def _end(self, post: Post, within: float) -> None:
+        until = time.monotonic() + within
         while True:
             assert post.child is not None
             post.child.terminate()
@@ -123,12 +121,12 @@ class Crew:
                 await asyncio.sleep(_LOOK)
             code = post.child.poll()
             if code is None:
-                self._unexpected.append(f"{post.role} did not end at SIGTERM")
+                self._unexpected.append(f"{post.role} did not end at SIGTERM: {await self._where(post)}")
                 self.kill(post)
                 break
             if code != -signal.SIGTERM:
                 if code != 0:
-                    self._unexpected.append(f"{post.role} ended with code {code} at SIGTERM{self._last_words()}")
+                    self._unexpected.append(f"{post.role} ended with code {code} at SIGTERM{_last_words(post)}")
                 break
             self.fill(post)
             await asyncio.sleep(1.0)
@@ -176,17 +174,28 @@ class Crew:
         code = post.child.poll()
         if code is not None:
             self.ended_by_themselves += 1
-            self._unexpected.append(f"{post.role} ended by itself with code {code}{self._last_words()}")
+            self._unexpected.append(f"{post.role} ended by itself with code {code}{_last_words(post)}")
         return code is not None
 
-    def _last_words(self) -> str:
-        said = max(self.folder.glob("said-*"), key=lambda path: path.stat().st_mtime)
-        words = said.read_text(errors="replace").strip()
-        return f": {_brief(words)}" if words else ""
+    async def _where(self, post: Post) -> str:
+        """What its main thread is doing."""
+        assert post.child is not None
+        post.child.send_signal(signal.SIGUSR1)
+        await asyncio.sleep(0.5)
+        lines = post.said.read_text(errors="replace").splitlines()
+        main = [place for place, line in enumerate(lines) if line.startswith("Current thread")]
+        return (
+            " | ".join(line.strip() for line in lines[main[-1] + 1 : main[-1] + 4]) if main else "it does not say why"
+        )
 
     def _release(self, post: Post) -> None:
         if post.child is not None and post.child.stdin is not None:
             post.child.stdin.close()
+
+
+def _last_words(post: Post) -> str:
+    words = post.said.read_text(errors="replace").strip()
+    return f": {_brief(words)}" if words else ""
 
 
 def _brief(words: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import signal
 import threading
@@ -14,13 +15,15 @@ ORPHANED = 70
 
 
 def hold() -> None:
-    """Standard input is the parent's hand: when it lets go, this process ends at once."""
+    """Standard input is the parent's hand: when it lets go, this process ends at once. At SIGUSR1 it says on standard
+    error what every thread is doing."""
 
     def watch() -> None:
         while os.read(0, 4096):
             pass
         os._exit(ORPHANED)
 
+    faulthandler.register(signal.SIGUSR1)
     threading.Thread(target=watch, name="soak lifeline", daemon=True).start()
 
 

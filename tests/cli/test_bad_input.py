@@ -209,3 +209,19 @@ def test_a_result_that_is_not_json_is_that_items_failure(cli):
     cli.rows("in.jsonl", 2)
     cli("run", "odd.py:odd", "--input", "in.jsonl", "--output", "out.jsonl", "--max-attempts", "1", code=1)
     assert [row["error"]["code"] for row in cli.lines("out.jsonl")] == ["result_not_serializable"] * 2
+
+
+def test_bytes_that_are_no_text(tasks):
+    tasks.rows("in.jsonl", 3)
+    odd = "a\udcff"  # how Python holds what a command line has in no encoding
+    assert "is not UTF-8" in tasks.fails(2, *RUN, "--project", odd)
+    assert "no database keeps" in tasks.fails(2, *RUN, "--name", odd)
+    tasks("run", "tasks.py:double", "--input", tasks.rows(f"{odd}.jsonl", 3), "--store", f"{odd}.db")
+    assert "has no batch" in tasks.fails(2, "show", odd, "--store", f"{odd}.db")
+    assert "is not UTF-8" in tasks.fails(2, "batches", "--project", odd, "--store", f"{odd}.db")
+    assert "is not UTF-8" in tasks.fails(2, "worker", "tasks.py", "--name", odd)
+    (tasks.folder / "files").mkdir()
+    (tasks.folder / "files" / odd).touch()
+    tasks.write("names.py", "def name(file): return file['name']\n")
+    tasks("run", "names.py:name", "--input", "files", "--output", "out.jsonl")
+    assert tasks.lines("out.jsonl")[0]["result"] == odd

@@ -192,6 +192,16 @@ def test_other_tasks_of_the_same_input_are_other_batches(tasks):
     assert len(ran(tasks)) == 20
 
 
+def test_an_unfinished_batch_of_the_same_task_is_named(tasks):
+    tasks.rows("in.jsonl", 10)
+    command = ("run", "tasks.py:gated", "--input", "in.jsonl", "-c", "6", "--grace", "0")
+    interrupted(tasks, (*command, "--name", "monday"), signal.SIGINT)
+    (tasks.folder / "gate").touch()
+    done = tasks(*command, "--name", "tuesday")
+    monday = tasks.documents("batches", "--name", "monday")[0]
+    assert f"unfinished batches of this task go on beside it: {monday['id']}; `stook cancel` ends one" in done.stderr
+
+
 def test_retry_failed_runs_the_failed_ones_alone(tasks):
     tasks.rows("in.jsonl", 10)
     command = ("run", "tasks.py:odd_fails", "--input", "in.jsonl", "--output", "out.jsonl")

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.contract.stores import KINDS, open_store
+from tests.contract.stores import KINDS, open_store, renewed
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runner():
     with asyncio.Runner() as loop:
         yield loop
@@ -36,6 +36,14 @@ async def _execute(dsn, statement):
         await connection.close()
 
 
+@pytest.fixture(scope="session")
+def one_postgres(one_database, runner):
+    """As with the database: opening a store takes longer than most tests."""
+    found = runner.run(open_store(one_database))
+    yield found
+    runner.run(found.close())
+
+
 @pytest.fixture(params=KINDS)
 def where(request, tmp_path):
     """The URL of a store."""
@@ -45,11 +53,25 @@ def where(request, tmp_path):
 
 
 @pytest.fixture
-def store(where, runner):
+def store(where, runner, request):
     """Empty."""
-    found = runner.run(open_store(where, emptied=True))
-    yield found
-    runner.run(found.close())
+    if where.startswith("sqlite:"):
+        found = runner.run(open_store(where))
+        yield found
+        runner.run(found.close())
+        return
+    found = request.getfixturevalue("one_postgres")
+    runner.run(found.tables.empty())
+    yield renewed(found)
+    runner.run(_end_tasks())
+
+
+async def _end_tasks():
+    """What a test that failed left behind must not hold locks in the next one."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def pytest_pyfunc_call(pyfuncitem):

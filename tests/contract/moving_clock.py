@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["SECOND", "MovingClock"]
+__all__ = ["SECOND", "START", "MovingClock"]
 
 SECOND = 1_000_000
+START = 1_700_000_000 * SECOND
 
 
 class MovingClock:
     """`now` is microseconds since the epoch."""
 
-    def __init__(self, now: int = 1_700_000_000 * SECOND) -> None:
+    def __init__(self, now: int = START) -> None:
         self.now = now
 
     def __call__(self) -> int:

@@ -149,7 +149,7 @@ class Crowd:
 async def test_whatever_the_order_everything_ends_once(store, seed):
     crowd = Crowd(store, seed)
     await crowd.submit()
-    for _ in range(150):
+    for _ in range(100):
         await crowd.step()
     await crowd.finish()
     for batch_id in crowd.ids:

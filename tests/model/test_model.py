@@ -9,9 +9,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.checked_store import CheckedStore
-from tests.contract.moving_clock import MovingClock
-from tests.contract.stores import KINDS, open_store
+from tests.contract.stores import KINDS, open_store, renewed
 from tests.model.store_machine import StoreMachine
 
 EXAMPLES = int(os.environ.get("STOOK_MODEL_EXAMPLES", "0"))
@@ -21,7 +19,7 @@ PHASES = tuple(Phase) if EXAMPLES else (Phase.explicit, Phase.reuse, Phase.gener
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_store_does_what_its_model_does(kind, request, tmp_path):
-    few = {"sqlite": 120, "postgres": 30}[kind]
+    few = {"sqlite": 100, "postgres": 20}[kind]
     limits = settings(max_examples=EXAMPLES or few, stateful_step_count=50, phases=PHASES)
     with asyncio.Runner() as runner:
         if kind == "sqlite":
@@ -35,14 +33,11 @@ def test_a_store_does_what_its_model_does(kind, request, tmp_path):
 
             run_state_machine_as_test(lambda: StoreMachine(runner, opened, closed), settings=limits)
             return
-        clock = MovingClock()
-        whole = runner.run(open_store(request.getfixturevalue("fresh_postgres"), clock))
-        start = clock.now
+        whole = runner.run(open_store(request.getfixturevalue("fresh_postgres")))
 
         def emptied():
-            clock.now = start
             runner.run(whole.tables.empty())
-            return CheckedStore(whole.store, whole.tables, clock, kind)
+            return renewed(whole)
 
         try:
             run_state_machine_as_test(lambda: StoreMachine(runner, emptied, lambda _: None), settings=limits)

@@ -77,6 +77,17 @@ def test_a_child_that_ends_by_itself_is_told_with_its_last_words(crew, operator)
     assert any("ended by itself with code 1" in problem and "gopher" in problem for problem in wrong(crew))
 
 
+def test_a_child_that_does_not_end_says_where_it_stands_and_is_killed(crew, monkeypatch):
+    """As a worker whose loop is blocked."""
+    code = "from soak.lifeline import hold; import signal; hold(); signal.signal(15, lambda *_: None)\nwhile True: pass"
+    (crew.folder / "stubborn.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(crew.folder))
+    post = crew.post("worker", "stubborn")
+    asyncio.run(crew.end(["worker"], 2.0))
+    assert not post.running
+    assert any("did not end at SIGTERM" in problem and "stubborn.py" in problem for problem in wrong(crew))
+
+
 def test_nobody_is_left_behind(crew, operator, monkeypatch):
     monkeypatch.setenv("STOOK_SOAK_RUN", crew._mark)
     stray = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

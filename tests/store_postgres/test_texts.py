@@ -50,9 +50,20 @@ def test_order_matters_only_between_those_that_touch_what_the_other_changes(one,
 
 
 def test_a_merged_statement_counts_its_parameters_on():
-    sql = merged(("delete_lease", "update_state", "signal_lease"), receipt=True)
+    names = ("delete_lease", "update_state", "signal_lease")
+    writes = tuple((texts()[name].sql, texts()[name].params) for name in names)
+    sql = merged(writes, receipt=True)
     assert "delete from lease where token = any($1::bigint[])" in sql
     assert "unnest($2::bytea[], $3::integer[], $4::bytea[])" in sql
     assert "token = any($5::bigint[])" in sql
     assert "into receipt (slot, mark) values ($6, $7)" in sql
-    assert "receipt" not in merged(("delete_lease",), receipt=False)
+    assert "receipt" not in merged(writes, receipt=False)
+
+
+def test_every_statement_for_many_rows_has_a_form_for_one():
+    many = {name: text for name, text in texts().items() if "[]" in text.sql}
+    assert len(many) > 40
+    assert not [name for name, text in many.items() if text.for_one is None]
+    assert texts()["lock_batch"].for_one.endswith("where id = $1::bytea order by id for update\n) b")
+    assert "(values ($1::bytea, $2::integer)) as k (batch_id, first)" in texts()["read_state"].for_one
+    assert texts()["quotas"].for_one is None

@@ -52,12 +52,12 @@ def folder(tmp_path, monkeypatch):
     [
         ("rows.jsonl", LINES),
         ("rows.ndjson", b"\xef\xbb\xbf" + LINES),
-        ("rows.jsonl.gz", gzip.compress(LINES)),
+        ("rows.jsonl.gz", gzip.compress(LINES, mtime=0)),
         ("ROWS.JSONL", LINES.rstrip()),
         ("rows.json", json.dumps(ROWS, indent=2).encode()),
         ("rows.csv", TABLE),
         ("rows.csv", b"\xef\xbb\xbf" + TABLE),
-        ("rows.csv.gz", gzip.compress(TABLE)),
+        ("rows.csv.gz", gzip.compress(TABLE, mtime=0)),
         ("rows.tsv", TABLE.replace(b",", b"\t")),
     ],
 )
@@ -199,7 +199,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder):
 def test_standard_input_is_spooled_and_leaves_nothing(folder, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(LINES))))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(LINES, mtime=0))))
     with open_items("-") as reader:
         assert len(list(folder.iterdir())) == 1
         assert [json.loads(one) for block in reader for one in block.payloads] == ROWS

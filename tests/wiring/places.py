@@ -58,7 +58,10 @@ async def _empty(url):
         try:
             await tables.empty()
         except Exception:
-            for r in await tables.connection.fetch("select pid,state,wait_event,query,xact_start,application_name from pg_stat_activity where datname=current_database()"): print(dict(r))
+            for r in await tables.connection.fetch(
+                "select pid,state,wait_event,query,xact_start,application_name from pg_stat_activity where datname=current_database()"
+            ):
+                print(dict(r))
             raise
     finally:
         await tables.close()

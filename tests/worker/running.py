@@ -29,7 +29,7 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
 
 async def soon(condition: Callable[[], Any]) -> None:
     """Until something holds that nobody announces: another process did it, or a thread."""
-    while not condition():  # noqa: ASYNC110
+    while not condition():
         await asyncio.sleep(0.005)
 
 

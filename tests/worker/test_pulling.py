@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -176,15 +177,22 @@ def test_suspects_are_not_starved_by_work_that_never_ends(monkeypatch):
     monkeypatch.setattr(puller, "PATIENCE", 0.02)
 
     async def main():
+        started = asyncio.Condition()
+
         async def handler(n):
-            await asyncio.sleep(0)
-            if suspect.states[0] != "succeeded":
-                source.submit([n])
+            """Runs until the next one has started: the worker is never idle by itself."""
+            async with started:
+                started.notify_all()
+                if suspect.states[0] != "succeeded":
+                    source.submit([n])
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(started.wait(), 0.03)
             return n
 
         async with working(handler, concurrency=3) as (source, _):
+            source.submit(range(2))
+            await source.until(lambda: source.leases)
             suspect = source.submit(["suspect"], exclusive=True)
-            source.submit(range(10))
             await source.ended(suspect)
 
     run(main())

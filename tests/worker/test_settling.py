@@ -141,11 +141,12 @@ def test_claims_are_tried_again_as_well():
 
 
 @pytest.mark.parametrize("bad", [[], [3], [0, 9], list(range(10))])
-def test_an_outcome_that_is_refused_fails_alone(bad):
+@pytest.mark.parametrize("per_slice", [2, 512])
+def test_an_outcome_that_is_refused_fails_alone(bad, per_slice):
     async def main():
         async with working(echo) as (source, _):
             source.refuses = lambda one: any(f"{n}".encode() in one.results for n in bad)
-            batch = source.submit(range(10))
+            batch = source.submit(range(10), per_slice=per_slice)
             other = source.submit([100, 101])
             await source.ended(batch)
             await source.ended(other)

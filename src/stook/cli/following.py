@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-import msgspec
+from stook.core.payload import decode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,7 +44,7 @@ def announced_total(view: BatchView) -> int:
     """What `stook run` said it would submit; 0 for a batch that came another way, or has all its items."""
     if view.metadata is None or view.sealed_at is not None:
         return 0
-    items = msgspec.json.decode(view.metadata).get("items")
+    items = decode(view.metadata.encode()).get("items")
     return items if isinstance(items, int) else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from stook.config.settings import read_settings
+from stook.core.errors import OptionError
 from stook.wiring.loop import run
 from stook.wiring.session import open_session
 
@@ -15,13 +16,30 @@ if TYPE_CHECKING:
     from stook.config.settings import Settings
     from stook.wiring.session import Session
 
-__all__ = ["in_session", "settings_of"]
+__all__ = ["check_text", "in_session", "settings_of"]
 
 T = TypeVar("T")
 
 
-def settings_of(where: Where) -> Settings:
-    return read_settings(url=where.store, project=where.project)
+def settings_of(where: Where, url: str | None = None, project: str | None = None) -> Settings:
+    """The options win over `url` and `project`, which are an app's own, and these over the environment."""
+    settings = read_settings(url=where.store or url, project=where.project or project)
+    check_text("project", settings.project)
+    return settings
+
+
+def check_text(what: str, text: str) -> None:
+    """`OptionError` for bytes that are no text, which a command line may hold and a database may not."""
+    if not text.isascii() and not _is_unicode(text):
+        raise OptionError(f"{what} {text!r} is not UTF-8", hint="give it in UTF-8")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def in_session(where: Where, body: Callable[[Session], Awaitable[T]]) -> T:

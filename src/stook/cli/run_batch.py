@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Outcome", "run_job"]
 
+_OTHERS: Final = 4
+"""Other batches that are named, at most."""
 MANY: Final = 50_000
 """Rows that take long enough to write to say so."""
 
@@ -77,7 +80,7 @@ class Job:
             name=self.name,
             key=key,
             digest=self.identity,
-            metadata={"input": self.input.name, "items": self.input.items},
+            metadata={"input": os.fsencode(self.input.name).decode(errors="replace"), "items": self.input.items},
         )
 
 
@@ -103,6 +106,7 @@ async def run_job(job: Job, display: Display, stop: Stop) -> Outcome:
         created = await engine.open_batch(job.task.name, job.policy, job.options)
         before = None if created.created else await engine.show(created.id)
         _announce(job, display, before, await engine.show(created.id))
+        await _name_others(engine, job, created.id, display)
         if before is not None and job.retry_failed and before.counters.failed:
             queued = await engine.retry(created.id, RetryScope())
             display.say(f"{plural(queued, 'failed execution')} queued again")
@@ -138,6 +142,18 @@ def _announce(job: Job, display: Display, before: BatchView | None, view: BatchV
         display.say(f"{named} ended before, {before.state.value}{after}")
     else:
         display.say(f"{named} goes on: {count(before.counters.terminal)} of {count(job.input.items)} are done")
+
+
+async def _name_others(engine: Engine, job: Job, batch_id: bytes, display: Display) -> None:
+    """A worker serves a task, not a batch: whoever left another one unfinished shall not wonder."""
+    unfinished = (BatchState.open, BatchState.queued, BatchState.running)
+    page = await engine.batches(states=unfinished, task=job.task.name, limit=_OTHERS)
+    others = [view.public_id for view in page.batches if view.id != batch_id]
+    if others:
+        more = " and others" if page.after is not None else ""
+        display.say(
+            f"unfinished batches of this task go on beside it: {', '.join(others)}{more}; `stook cancel` ends one"
+        )
 
 
 async def _work(session: Session, job: Job, created: Created, display: Display, stop: Stop) -> BatchView:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from stook.cli.dispatch import say
 from stook.cli.log_lines import log_lines
+from stook.cli.opened import check_text, settings_of
 from stook.cli.stopping import Stop
 from stook.cli.target import load_tasks
-from stook.config.settings import read_settings
 from stook.core.errors import ConfigError
 from stook.wiring.loop import run
 from stook.wiring.session import open_session
@@ -40,10 +40,13 @@ def serve_worker(
         raise ConfigError("a worker needs tasks", hint="name a module, as in `stook worker orders.py`")
     tasks = [task for module in modules for task in load_tasks(module)]
     definitions = _definitions(tasks, processes=processes is not None)
-    settings = read_settings(
-        url=where.store or _only("stores", [task.app.store for task in tasks]),
-        project=where.project or _only("projects", [task.app.project for task in tasks]),
+    settings = settings_of(
+        where,
+        None if where.store else _only("stores", [task.app.store for task in tasks]),
+        None if where.project else _only("projects", [task.app.project for task in tasks]),
     )
+    if name is not None:
+        check_text("--name", name)
     run(_serve(settings, definitions, concurrency=concurrency, processes=processes, grace=grace, name=name))
     return 0
 

@@ -17,12 +17,12 @@ from stook.cli.demo_task import measure
 from stook.cli.exits import Exit, exit_of_batch
 from stook.cli.failure_table import failure_table
 from stook.cli.figures import count, duration, plural
+from stook.cli.opened import settings_of
 from stook.cli.progress import choose_display
 from stook.cli.run_batch import Job, run_job
 from stook.cli.run_report import headline
 from stook.cli.stopping import Stop
 from stook.cli.tables import console_for, table
-from stook.config.settings import read_settings
 from stook.core.payload import decode, encode_many
 from stook.core.states import State
 from stook.wiring.loop import run
@@ -44,7 +44,7 @@ _NOT_PYTHONS: Final = frozenset({"site-packages", "dist-packages", "__pycache__"
 def show_demo(*, processes: int | None, where: Where) -> int:
     library = sysconfig.get_path("stdlib")
     store = where.store or str(Path(tempfile.mkdtemp(prefix="stook-demo-")) / "stook.db")
-    settings = read_settings(url=store, project=where.project)
+    settings = settings_of(where, store)
     display = choose_display(quiet=False)
     with tempfile.TemporaryDirectory(prefix="stook-demo-") as folder:
         listing = Path(folder) / "files.jsonl"

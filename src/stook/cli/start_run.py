@@ -11,6 +11,7 @@ import msgspec
 
 from stook.cli.checked_input import check_input
 from stook.cli.exits import Exit, exit_of_batch
+from stook.cli.opened import settings_of
 from stook.cli.output import check_output
 from stook.cli.progress import choose_display
 from stook.cli.run_batch import Job, run_job
@@ -18,7 +19,6 @@ from stook.cli.run_report import report_run
 from stook.cli.stopping import Stop
 from stook.cli.streams import prints_aside
 from stook.cli.target import load_task
-from stook.config.settings import read_settings
 from stook.core.errors import ConfigError
 from stook.wiring.loop import run
 from stook.wiring.store_facts import store_files
@@ -70,7 +70,7 @@ def start_run(
         }
         policy = msgspec.structs.replace(task.policy, **changed)
         task.definition(processes=processes is not None)
-        settings = read_settings(url=where.store or task.app.store, project=where.project or task.app.project)
+        settings = settings_of(where, task.app.store, task.app.project)
         if output is not None:
             check_output(output, output_format)
         display = choose_display(quiet=quiet)

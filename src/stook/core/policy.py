@@ -23,7 +23,7 @@ def _seconds(name: str, value: float) -> None:
         raise ConfigError(f"{name}={value!r} is not a number of seconds ≥ 0")
 
 
-def _count(name: str, value: int) -> None:
+def _count(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError(f"{name}={value!r} is not a whole number ≥ 1")
 

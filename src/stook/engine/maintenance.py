@@ -111,7 +111,7 @@ class Maintenance:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         looked = recounted = loop.time()
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        stopping: asyncio.Future[bool] = asyncio.ensure_future(self._stopping.wait())
         try:
             while not stopping.done():
                 async with listening(self._store, "timer", "purge", timeout=LONGEST) as heard:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import Sequence as SequenceABC
+from collections.abc import Set as SetABC
 from typing import TYPE_CHECKING, Any, Final
 
 from stook.core.errors import DuplicateKeys, InputError
@@ -23,16 +25,17 @@ Field = str | Callable[[Any], object] | None
 """A field of the payload (dotted), or a function of the item."""
 
 SMALL: Final = 50_000
-"""Items of a list or tuple that are encoded whole before anything is written: a bad one then leaves no trace."""
+"""So many items of a list, range or set are encoded before anything is written: a bad one then leaves no trace."""
 _PAIRS: Final = 100
 
 
 def item_blocks(items: Iterable[Any], *, key: Field, dedupe_key: Field, most: int) -> Iterable[Block]:
-    """Of a short list all, checked; of anything else one at a time as it is consumed."""
+    """Of a short list, or another sequence or set, all of them, checked; of anything else one at a time as it is
+    consumed."""
     if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, Iterable):
         raise InputError(f"{_kind(items)} is one value, not many", hint="put it into a list, or use submit")
     made = _blocks(items, key, dedupe_key, most)
-    if not isinstance(items, list | tuple) or len(items) > SMALL:
+    if not isinstance(items, SequenceABC | SetABC) or len(items) > SMALL:
         return made
     whole = list(made)
     _check_unique(whole)

@@ -87,8 +87,8 @@ class Task(Generic[P, R, T]):
 
     def map(self, items: Iterable[Any] | AsyncIterable[Any], **options: Unpack[MapOptions]) -> Batch[T]:
         """One batch, one execution per item, of any number; durable when it returns. `MapOptions` says what can be
-        told. A bad item raises with its index: of a list of up to 50,000 items nothing has been written then, of longer
-        or endless ones what was submitted before is cancelled."""
+        told. A bad item raises with its index: of a list (or another sequence or set) of up to 50,000 items nothing has
+        been written then, of longer or endless ones what was submitted before is cancelled."""
         from stook.client.batch import Batch  # noqa: PLC0415 - loaded with the store
 
         session, portal, submission = self._submission(options)

@@ -94,9 +94,9 @@ class Transaction(Generic[T]):
     async def _answer(self, statement: Statement) -> Any:
         match statement:
             case All(name, params):
-                return await self._rows(texts()[name], params)
+                return await self._rows(texts()[name], texts()[name].sql, params)
             case Each(name, rows):
-                return await self._rows(texts()[name], _columns(rows)) if rows else []
+                return await self._rows(texts()[name], *_sent_as(texts()[name], rows)) if rows else []
             case Many(name, rows):
                 if rows:
                     await self._hold_back(texts()[name], rows)
@@ -115,9 +115,9 @@ class Transaction(Generic[T]):
                 assert_never(statement)
         return None
 
-    async def _rows(self, text: Text, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    async def _rows(self, text: Text, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         await self._before(text)
-        rows = await self._connection.fetch(text.sql, *self._storable(params))
+        rows = await self._connection.fetch(sql, *self._storable(params))
         if not text.clocked:
             return [tuple(row) for row in rows]
         if rows:
@@ -155,14 +155,18 @@ class Transaction(Generic[T]):
             else:
                 together.append((text, rows))
         self._held_back = []
-        names = tuple(text.name for text, _ in together)
-        self.statement = ", ".join(names) or self.statement
-        params: list[Any] = [column for _, rows in together for column in self._storable(_columns(rows))]
+        self.statement = ", ".join(text.name for text, _ in together) or self.statement
+        writes: list[tuple[str, int]] = []
+        params: list[Any] = []
+        for text, rows in together:
+            sql, given = _sent_as(text, rows)
+            writes.append((sql, text.params))
+            params += self._storable(given)
         if not self.receipted:
             params += (self.slot, self.mark)
-        elif not names:
+        elif not writes:
             return
-        await self._connection.fetch(merged(names, receipt=not self.receipted), *params)
+        await self._connection.fetch(merged(tuple(writes), receipt=not self.receipted), *params)
         self.receipted = True
 
     async def _start(self) -> None:
@@ -188,8 +192,10 @@ class Transaction(Generic[T]):
         return [_plain(value) for value in params] if self._plain else params
 
 
-def _columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-    return list(zip(*rows, strict=True))
+def _sent_as(text: Text, rows: Sequence[Row]) -> tuple[str, Sequence[Any]]:
+    if len(rows) == 1 and text.for_one is not None:
+        return text.for_one, rows[0]
+    return text.sql, list(zip(*rows, strict=True))
 
 
 def _is_large(rows: Sequence[Row]) -> bool:

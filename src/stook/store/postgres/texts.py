@@ -1,4 +1,7 @@
-"""The SQL by name, and which writes may travel together.
+"""The SQL by name: for many rows, for one, and which writes may travel together.
+
+The files take an array per column. For a single row, as in most small claims, arrays cost more than the work: each
+statement has a second form, made from its text, where `unnest($1::bigint[])` is `(values ($1::bigint))`.
 
 Nobody waits for the answer of a `Many`. So writes are held back and sent as one statement, each in a `with` clause of
 its own: a flush of states, outcomes, leases and counters is one round trip instead of four. All clauses see the tables
@@ -24,19 +27,23 @@ _CHANGED = re.compile(r"\b(?:insert into|update|delete from)\s+(\w+)")
 _PARAMETER = re.compile(r"\$(\d+)")
 _COMMENT = re.compile(r"--[^\n]*")
 _RECEIPT = "insert into receipt (slot, mark) values ($1, $2) on conflict (slot) do update set mark = $2, at = now()"
+_UNNEST = re.compile(r"unnest\(([^()]*)\)(\s+as\b)?")
+_ANY = re.compile(r"= any\((\$\d+::[\w ]+)\[\]\)")
+_FIRST = re.compile(r"\((\$\d+::[\w ]+)\[\]\)\[1\]")
 _PLAIN_INSERT = re.compile(r"insert into \w+ \(([\w\s,]+)\)\s*select \* from unnest\([^()]*\)")
 
 
 class Text(msgspec.Struct, frozen=True):
     """`tables` are those it reads or changes, `target` the one it changes. `clocked`: its last column is the
     database's clock, read once the rows are locked. `columns`: it only inserts its parameters into these, as COPY
-    could."""
+    could. `for_one` takes the values of one row instead of arrays."""
 
     name: str
     sql: str
     params: int
     tables: frozenset[str]
     target: str | None
+    for_one: str | None
     clocked: bool
     columns: tuple[str, ...] | None
 
@@ -54,6 +61,7 @@ def _text(name: str, raw: str, tables: set[str]) -> Text:
     return Text(
         name=name,
         sql=sql,
+        for_one=_for_one(sql),
         params=max((int(number) for number in _PARAMETER.findall(sql)), default=0),
         tables=frozenset(_MENTIONED.findall(sql)) & tables,
         target=changed[0] if changed else None,
@@ -62,22 +70,27 @@ def _text(name: str, raw: str, tables: set[str]) -> Text:
     )
 
 
+def _for_one(sql: str) -> str | None:
+    one = _UNNEST.sub(lambda found: f"(values ({found[1].replace('[]', '')}))" + (found[2] or " as one"), sql)
+    one = _FIRST.sub(r"\1", _ANY.sub(r"= \1", one))
+    return None if one == sql or "[]" in one else one
+
+
 def apart(one: Text, other: Text) -> bool:
     """Neither sees or changes what the other changes: their order does not matter."""
     return one.target not in other.tables and other.target not in one.tables
 
 
 @cache
-def merged(names: tuple[str, ...], *, receipt: bool) -> str:
-    """One statement that makes these writes, parameters one after the other. With `receipt` it also notes its
-    transaction: slot and mark are the last parameters."""
+def merged(writes: tuple[tuple[str, int], ...], *, receipt: bool) -> str:
+    """One statement that makes these writes, each (SQL, its number of parameters), parameters one after the other.
+    With `receipt` it also notes its transaction: slot and mark are the last parameters."""
     clauses, before = [], 0
-    for place, name in enumerate(names):
-        text = texts()[name]
-        clauses.append(f"w{place} as ({_shifted(text.sql, before)})")
-        before += text.params
-    writes = f"with {', '.join(clauses)} " if clauses else ""
-    return writes + (_shifted(_RECEIPT, before) if receipt else "select")
+    for place, (sql, params) in enumerate(writes):
+        clauses.append(f"w{place} as ({_shifted(sql, before)})")
+        before += params
+    together = f"with {', '.join(clauses)} " if clauses else ""
+    return together + (_shifted(_RECEIPT, before) if receipt else "select")
 
 
 def _shifted(sql: str, by: int) -> str:

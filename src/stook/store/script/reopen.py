@@ -29,7 +29,8 @@ def reopen(
     index behind the last of them. The caller holds the batch's row and saves it."""
     chunks, passed = yield from _chosen(batch, scope, after)
     rank = yield from virtual_time(batch)
-    states, segments, failed, count, end = [], [], [], 0, after
+    states, segments, count, end = [], [], 0, after
+    failed: list[int] = []
     for first, before, offsets in chunks:
         chosen = offsets if most is None else offsets[: most - count]
         if not chosen:
