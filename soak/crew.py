@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from soak.lifeline import READY
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
@@ -105,6 +107,15 @@ class Crew:
         for post in self.posts:
             if post.child is not None and self._noticed(post):
                 self.fill(post)
+
+    async def ready(self, within: float = 120.0) -> None:
+        """Until every process is at work. One that does not get there is noticed later, for what it did not do."""
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            self.look()
+            if all(READY in post.said.read_text(errors="replace") for post in self.posts):
+                return
+            await asyncio.sleep(_LOOK)
 
     async def end(self, roles: Sequence[str], within: float) -> None:
         """SIGTERM to all in these roles; what has not ended by itself in time is killed, which is noted. A process too

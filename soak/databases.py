@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from stook.store.sqlite.driver import path_of
 from stook_dev.postgres import start_server
 
 if TYPE_CHECKING:
@@ -75,4 +76,8 @@ def own_postgres(settings: Mapping[str, str] | None = None) -> Iterator[Database
 
 
 def given(url: str) -> Database:
-    return Database("postgres" if urlsplit(url).scheme in ("postgres", "postgresql") else "sqlite", url)
+    """A relative path is looked for from here: the children stand elsewhere."""
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    if scheme in ("", "sqlite"):
+        return Database("sqlite", f"sqlite:///{Path(path_of(url)).absolute()}")
+    return Database("postgres", url)

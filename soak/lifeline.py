@@ -8,8 +8,9 @@ import os
 import signal
 import threading
 
-__all__ = ["hold", "told_to_end"]
+__all__ = ["READY", "hold", "ready", "told_to_end"]
 
+READY = "ready"
 ORPHANED = 70
 """Exit code of a child whose parent is gone."""
 
@@ -25,6 +26,11 @@ def hold() -> None:
 
     faulthandler.register(signal.SIGUSR1)
     threading.Thread(target=watch, name="soak lifeline", daemon=True).start()
+
+
+def ready() -> None:
+    """Tells the parent that the store is open and work has begun."""
+    print(READY, flush=True)
 
 
 def told_to_end() -> asyncio.Event:

@@ -112,6 +112,7 @@ async def run_load(
             if server_every is None:
                 await break_processes(load, seconds)
             else:
+                await crew.ready()  # a store is not opened while its server is away
                 await break_server(load, seconds, every=server_every)
             crew.look()
             await crew.end(("producer",), 60.0)

@@ -11,7 +11,7 @@ import random
 import sys
 from typing import TYPE_CHECKING
 
-from soak.lifeline import hold, told_to_end
+from soak.lifeline import hold, ready, told_to_end
 from stook.config.settings import read_settings
 from stook.core.errors import Conflict, NotFound, StoreUnavailable
 from stook.core.retry_scope import RetryScope
@@ -99,6 +99,7 @@ async def main(options: argparse.Namespace) -> int:
     dice = random.Random()
     async with open_session(read_settings(url=options.url, project=options.project)) as session:
         operator = Operator(session.engine, dice)
+        ready()
         while not told.is_set():
             await operator.act()
             await asyncio.sleep(dice.uniform(0, options.pause))

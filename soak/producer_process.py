@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soak.journal import Journal, read_acked
-from soak.lifeline import hold, told_to_end
+from soak.lifeline import hold, ready, told_to_end
 from soak.plan import Plan, plan_of, single_of
 from soak.tasks import app
 from stook.config.settings import read_settings
@@ -122,6 +122,7 @@ async def main(options: argparse.Namespace) -> int:
     settings = read_settings(url=options.url, project=options.project)
     async with open_session(settings) as session:
         producer = Producer(session.engine, Journal(folder / f"acked-{options.lane}"), options, told)
+        ready()
         while True:
             await producer.batch(number)
             await producer.singles(number)

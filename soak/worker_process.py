@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soak.journal import Journal, offsets_text
-from soak.lifeline import hold, told_to_end
+from soak.lifeline import hold, ready, told_to_end
 from soak.tasks import FOLDER, LOAD, SERIAL, app
 from stook.config.settings import read_settings
 from stook.wiring.session import open_session
@@ -79,6 +79,7 @@ async def main(options: argparse.Namespace) -> int:
         async with session.working(
             tasks, concurrency=options.concurrency, processes=options.processes or None, grace=options.grace
         ) as runtime:
+            ready()
             while runtime.failure is None and not told.is_set():
                 try:
                     await asyncio.wait_for(told.wait(), 0.2)

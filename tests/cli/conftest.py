@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE = 60.0
+PATIENCE = 100.0
 """Seconds until a test gives up waiting. The machine may be busy."""
 
 
@@ -30,7 +30,7 @@ class Cli:
         (folder / "tmp").mkdir()
         self.environment = kept | {"TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def __call__(self, *words, code=0, stdin=None, prefix=(), **environment):
+    def __call__(self, *words, code=0, stdin=None, prefix=(), patience=PATIENCE, **environment):
         done = subprocess.run(
             [*prefix, sys.executable, "-m", "stook", *map(str, words)],
             cwd=self.folder,
@@ -39,7 +39,7 @@ class Cli:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
         )
         assert code is None or done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"

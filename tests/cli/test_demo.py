@@ -13,8 +13,9 @@ from stook.cli.demo_task import Measured, Source, measure
 from stook.core.states import State
 
 
+@pytest.mark.timeout(600)
 def test_the_demo(cli):
-    done = cli("demo", "--store", "demo.db")
+    done = cli("demo", "--store", "demo.db", patience=500)
     library = Path(sysconfig.get_path("stdlib"))
     sources = [
         path

@@ -128,17 +128,30 @@ def test_the_second_signal_ends_at_once(tasks):
 @pytest.mark.parametrize("one", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_while_the_input_is_read_leaves_nothing(tasks, one):
     os.mkfifo(tasks.folder / "pipe")
-    with (
-        tasks.started("run", "tasks.py:double", "--input", "pipe") as process,
-        (tasks.folder / "pipe").open("w") as pipe,  # opens once the other side reads
-    ):
-        pipe.write('{"id": 1}\n')
-        pipe.flush()
+    with tasks.started("run", "tasks.py:double", "--input", "pipe") as process:
+        pipe = opened_by_a_reader(tasks.folder / "pipe")
+        os.write(pipe, b'{"id": 1}\n')
         process.send_signal(one)
         _, told = process.communicate()
+        os.close(pipe)
     assert (process.returncode, told) == (130, "stook: interrupted\n")
     assert not (tasks.folder / "stook.db").exists()
     assert not list((tasks.folder / "tmp").glob("stook-*"))
+
+
+def opened_by_a_reader(path):
+    """The writing side of a pipe, once the other side has been opened."""
+    found = []
+
+    def is_there():
+        try:
+            found.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return False
+        return True
+
+    until(is_there, "a reader")
+    return found[0]
 
 
 def test_a_batch_that_has_ended_is_written_anew_and_not_run(tasks):

@@ -42,6 +42,7 @@ async def test_a_batch_that_has_not_begun_ends_at_once(store):
     assert (await stop(store, batch_id)).ended == "cancelled"
     batch = await batch_of(store, batch_id)
     assert (batch.cancelled, batch.reason, batch.settled) == (1300, "enough", 1300)
+    assert batch.started_at is None, "nothing ever ran"
     assert [body["state"] for _, body in await events_of(store, batch_id)] == ["cancelled"]
     assert not (await take(store)).slices
 

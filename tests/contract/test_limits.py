@@ -103,6 +103,13 @@ async def test_a_batch_at_its_limit_hides_nobody_behind_it(store):
     assert [given.count(one) for one in (first, second, third)] == [2, 3, 5]
 
 
+async def test_many_batches_at_their_limits_hide_nobody_behind_them(store):
+    full = [await submit_items(store, 2, max_concurrency=1) for _ in range(60)]
+    assert sorted(one.batch_id for one in await claim_all(store)) == full
+    behind = await submit_items(store, 5)
+    assert [one.batch_id for one in await claim_all(store)] == [behind]
+
+
 async def test_a_limit_of_one_project_or_task_is_nothing_to_others(store):
     await submit_items(store, 10)
     await submit_items(store, 10, project="p")

@@ -199,7 +199,7 @@ async def test_all_sweeps_of_two_processes_and_workers_at_once(store, other):
     for number in range(6):
         options = {"policy": policy(max_attempts=2), "deadline_at": store.clock.after(100) if number == 5 else None}
         ids.append(await submit_items(store, 40, per=8, expires_at=store.clock.after(50), **options))
-    for _ in range(12):
+    for _ in range(8):
         slices = (await take(store, 20, slices=4, lease=20)).slices
         await race(
             *(send(one, fail(got)) for one, got in zip((store, other), slices, strict=False)),

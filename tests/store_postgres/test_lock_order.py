@@ -4,6 +4,7 @@ midst of a statement, and would block each other for good had they not gone the 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import asyncpg
 import pytest
@@ -82,8 +83,8 @@ async def test_dedupe_keys_are_locked_in_their_order_by_submissions_and_settleme
         await both_wait(
             store,
             fresh_postgres,
-            lambda: submit(new, chunks),  # noqa: B023
-            lambda: settle([succeed(one) for one in leases], store.draw),  # noqa: B023
+            partial(submit, new, chunks),
+            partial(settle, [succeed(one) for one in leases], store.draw),
             "select from dedupe order by key offset $1 limit 1",
             place,
         )
@@ -98,8 +99,8 @@ async def test_dedupe_keys_are_inserted_in_their_order(store, fresh_postgres):
         await both_wait(
             store,
             fresh_postgres,
-            lambda: submit(new[0], ways[0]),  # noqa: B023
-            lambda: submit(new[1], ways[1]),  # noqa: B023
+            partial(submit, new[0], ways[0]),
+            partial(submit, new[1], ways[1]),
             "insert into dedupe select 'default', 't', $1, '', 0",
             keys[place],
             undo=True,

@@ -1,4 +1,4 @@
-"""An app's life: opened at the first use, closed when told or at exit, opened again; beside other apps and processes."""
+"""An app's life: opened at the first use, closed when told or at exit, opened again; beside other apps."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_another_process_works(either):
     with App("test", store=either) as app:
         double = app.task("double")(lambda number: None)
         batch = double.map(range(50))
-        run(either, 'with app.working():\n    app.batch(sys.argv[0] and "%s").wait(timeout=30)' % batch.id)
+        run(either, f'with app.working():\n    app.batch(sys.argv[0] and "{batch.id}").wait(timeout=30)')
         assert [result.value for result in batch.results()] == [number * 2 for number in range(50)]
 
 
@@ -212,7 +212,7 @@ def test_ctrl_c_ends_a_wait(where):
         it.stdout.readline()
         it.send_signal(signal.SIGINT)
         _, said = it.communicate(timeout=20)
-    assert it.returncode == -signal.SIGINT or it.returncode == 130
+    assert it.returncode in (-signal.SIGINT, 130)
     assert said.decode().strip().endswith("KeyboardInterrupt")
 
 

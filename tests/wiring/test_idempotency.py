@@ -78,7 +78,7 @@ def test_a_submission_that_broke_off_goes_on_where_it_stopped(harness_on_either,
 
 def test_a_list_that_broke_off_goes_on_and_no_other_list_does(harness, ran):
     record = record_on(harness.app, ran)
-    session, portal = harness.app.opened()
+    session, _portal = harness.app.opened()
     add, calls = session.engine.store.write, []
 
     async def write(verb, *args, **options):

@@ -1,7 +1,5 @@
 """What `map` and `submit` can be told, each word with its effect; and what cannot be said."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 import threading

@@ -1,7 +1,5 @@
 """`task.submit`: one execution, its receipt and its handle."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 

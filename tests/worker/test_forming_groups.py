@@ -10,7 +10,7 @@ import pytest
 from stook.core.policy import BatchConfig, TaskPolicy
 from stook.worker.definition import define
 from stook.worker.runtime import WorkerRuntime
-from stook.worker.words import BatchContext  # noqa: TC001 -- annotates handlers
+from stook.worker.words import BatchContext
 from tests.worker.fake_source import FakeSource
 from tests.worker.running import outcomes, run, working
 

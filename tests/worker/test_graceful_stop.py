@@ -9,7 +9,7 @@ import pytest
 
 from stook.core.policy import BatchConfig, TaskPolicy
 from stook.worker import runtime
-from stook.worker.words import BatchContext, Context, SyncContext  # noqa: TC001 -- annotates handlers
+from stook.worker.words import BatchContext, Context, SyncContext
 from tests.worker.fake_source import unavailable
 from tests.worker.running import run, working
 

@@ -144,9 +144,13 @@ def test_claims_are_tried_again_as_well():
 @pytest.mark.parametrize("per_slice", [2, 512])
 def test_an_outcome_that_is_refused_fails_alone(bad, per_slice):
     async def main():
-        async with working(echo) as (source, _):
+        async with working(echo) as (source, worker):
             source.refuses = lambda one: any(f"{n}".encode() in one.results for n in bad)
+            source.settle_gate = asyncio.Event()
             batch = source.submit(range(10), per_slice=per_slice)
+            await source.until(lambda: set(batch.states) == {"running"})
+            await soon(lambda: not worker.running)  # what is not in the first flush is in the second, together
+            source.settle_gate.set()
             other = source.submit([100, 101])
             await source.ended(batch)
             await source.ended(other)

@@ -12,7 +12,7 @@ from stook.core.errors import OptionError, PayloadError
 from stook.core.payload import encode
 from stook.engine.names import check_name
 
-__all__ = ["Block", "Options", "check_concurrency"]
+__all__ = ["Block", "Options", "check_count"]
 
 MAX_METADATA_BYTES: Final = 64 * 1024
 """It stands in the batch's row, which every flush of outcomes writes."""
@@ -51,7 +51,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
             check_name("idempotency_key", self.key)
         if self.run_at is not None and self.delay is not None:
             raise OptionError("give run_at or delay, not both")
-        check_concurrency(self.max_concurrency, hint="pause the batch instead")
+        check_count("max_concurrency", self.max_concurrency, hint="pause the batch instead")
         if not _is_whole(self.priority) or not -(2**31) <= self.priority < 2**31:
             raise OptionError(f"priority={self.priority!r} is not a whole number of 32 bits")
         for name in ("delay", "expires_in", "deadline"):
@@ -77,9 +77,10 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
         return text
 
 
-def check_concurrency(value: object, *, hint: str) -> None:
+def check_count(what: str, value: object, *, hint: str) -> None:
+    """`OptionError` unless it is None or a whole number ≥ 1."""
     if value is not None and (not _is_whole(value) or not 1 <= value < 2**31):
-        raise OptionError(f"max_concurrency={value!r} is not a whole number ≥ 1", hint=hint)
+        raise OptionError(f"{what}={value!r} is not a whole number ≥ 1", hint=hint)
 
 
 def _is_whole(value: object) -> TypeGuard[int]:

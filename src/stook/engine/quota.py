@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from stook.core.errors import OptionError
 from stook.engine.names import check_name
-from stook.engine.options import check_concurrency
+from stook.engine.options import check_count
 from stook.store.script.quota import set_quota, set_weight
 from stook.store.statement import All
 
@@ -63,7 +63,7 @@ class Quotas:
         if paused is not None and not isinstance(paused, bool):
             raise OptionError(f"paused={paused!r} is neither True nor False")
         if max_concurrency is not UNCHANGED:
-            check_concurrency(max_concurrency, hint="to stop it, paused=True")
+            check_count("max_concurrency", max_concurrency, hint="to stop it, paused=True")
         if weight is not None:
             if scope != "project":
                 raise OptionError(

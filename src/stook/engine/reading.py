@@ -64,9 +64,10 @@ class Reading:
         )
 
     async def wait_for_change(self, batch_id: bytes, timeout: float = LOOK) -> bool:
-        """True soon after the batch has changed, False after `timeout` seconds. Raises what stopped a worker here."""
+        """True soon after the batch has ended, False after `timeout` seconds. Settlements ring for those who follow:
+        who waits for the end need not look at each. Raises what stopped a worker here."""
         self.check_workers()
-        return await self.store.wait((f"batch:{batch_id.hex()}",), timeout)
+        return await self.store.wait((f"end:{batch_id.hex()}",), timeout)
 
     def check_workers(self) -> None:
         for worker in self.workers:

@@ -12,7 +12,7 @@ from stook.core.ids import BatchIds
 from stook.engine.feed import Feeds
 from stook.engine.intake import BITE_BYTES, BITE_ITEMS, Chunker, Intake
 from stook.engine.names import check_name
-from stook.engine.options import Block, Options, check_concurrency
+from stook.engine.options import Block, Options, check_count
 from stook.engine.quota import UNCHANGED, Quotas, Unchanged
 from stook.engine.reading import Reading
 from stook.engine.singles import Single, Singles
@@ -141,6 +141,7 @@ class Engine(Reading):
 
     async def retry(self, batch_id: bytes, scope: RetryScope, *, probe: int | None = None) -> int:
         """How many executions were queued now."""
+        check_count("probe", probe, hint="leave it out to take up all at once")
         return await self.store.write(retry, batch_id, scope, probe=probe)
 
     async def delete(self, batch_id: bytes) -> None:
@@ -148,7 +149,7 @@ class Engine(Reading):
         await self.store.write(delete, batch_id)
 
     async def limit(self, batch_id: bytes, max_concurrency: int | None) -> None:
-        check_concurrency(max_concurrency, hint="pause the batch instead")
+        check_count("max_concurrency", max_concurrency, hint="pause the batch instead")
         await self.store.write(set_batch_limit, batch_id, max_concurrency)
 
     async def change_limits(

@@ -13,13 +13,13 @@ from stook.core.ids import execution_id
 from stook.core.work import Claim
 from stook.engine.maintenance import sweep_once
 from stook.testing.clock import FakeClock
-from stook.wiring.portal import Portal
-from stook.wiring.session import open_session
+from stook.wiring.opened import open_own
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from stook.wiring.app import App
+    from stook.wiring.portal import Portal
     from stook.wiring.session import Session
     from stook.wiring.task import Task
 
@@ -46,14 +46,11 @@ class Harness:
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stook-"))
                 url, synchronous = f"sqlite:///{Path(folder) / 'test.db'}", "off"  # nobody cuts the power of it
             settings = read_settings(url=url, project=self.app.project, synchronous=synchronous)
-            portal = Portal()
-            stack.callback(portal.close)
-            context = open_session(settings, clock=self.clock)
-            session = portal.call(context.__aenter__())
-            stack.callback(lambda: portal.call(context.__aexit__(None, None, None)))
-            stack.enter_context(self.app.using(session, portal))
+            own = open_own(settings, clock=self.clock)
+            stack.callback(own.close)
+            stack.enter_context(self.app.using(own.session, own.portal))
             self._stack = stack.pop_all()
-        self._session, self._portal = session, portal
+        self._session, self._portal = own.session, own.portal
         return self
 
     def __exit__(
@@ -64,7 +61,8 @@ class Harness:
 
     def run_until_idle(self, *tasks: Task[..., Any, Any], concurrency: int = 10) -> int:
         """Runs what is due now, and all that becomes due through it without the clock moving: `tasks`, or all of the
-        app's. Returns how many sweeps it took to find nothing more."""
+        app's. A group of a batched task that is not full waits for the clock, too. Returns how many sweeps it took to
+        find nothing more."""
         session, portal = self._open()
         chosen = tasks or tuple(self.app.tasks.values())
         if not chosen:
@@ -76,7 +74,7 @@ class Harness:
             while True:
                 rounds += 1
                 await sweep_once(session.store)
-                async with session.working(definitions, concurrency=concurrency) as worker:
+                async with session.working(definitions, concurrency=concurrency, maintained=False) as worker:
                     await worker.drain()
                 if not await sweep_once(session.store):
                     return rounds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from collections.abc import Sequence as SequenceABC
-from collections.abc import Set as SetABC
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final
 
 from stook.core.errors import DuplicateKeys, InputError
@@ -35,7 +35,7 @@ def item_blocks(items: Iterable[Any], *, key: Field, dedupe_key: Field, most: in
     if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, Iterable):
         raise InputError(f"{_kind(items)} is one value, not many", hint="put it into a list, or use submit")
     made = _blocks(items, key, dedupe_key, most)
-    if not isinstance(items, SequenceABC | SetABC) or len(items) > SMALL:
+    if not isinstance(items, SequenceABC | AbstractSet) or len(items) > SMALL:
         return made
     whole = list(made)
     _check_unique(whole)

@@ -11,6 +11,9 @@ from stook.wiring.portal import Portal
 from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
     from stook.config.settings import Settings
     from stook.wiring.session import Session
 
@@ -24,7 +27,7 @@ class Opened:
 
     session: Session
     portal: Portal
-    _stack: contextlib.ExitStack
+    _context: AbstractAsyncContextManager[Session]
     pid: int = field(default_factory=os.getpid)
     workers: list[contextlib.ExitStack] = field(default_factory=list)
 
@@ -33,14 +36,15 @@ class Opened:
             leaving.close()
 
     def close(self) -> None:
-        self._stack.close()
+        self.portal.close(lambda: self._context.__aexit__(None, None, None))
 
 
-def open_own(settings: Settings) -> Opened:
-    with contextlib.ExitStack() as stack:
-        portal = Portal()
-        stack.callback(portal.close)
-        context = open_session(settings)
-        session = portal.call(context.__aenter__())
-        stack.callback(lambda: portal.call(context.__aexit__(None, None, None)))
-        return Opened(session, portal, stack.pop_all())
+def open_own(settings: Settings, *, clock: Callable[[], int] | None = None) -> Opened:
+    """`clock` as in `open_store`."""
+    portal = Portal()
+    context = open_session(settings, clock=clock)
+    try:
+        return Opened(portal.call(context.__aenter__()), portal, context)
+    except BaseException:
+        portal.close()
+        raise

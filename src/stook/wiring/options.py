@@ -37,8 +37,8 @@ class MapOptions(SubmitOptions, total=False):
     `key` names the caller's own id of each item (a field, dotted, or a function of the item), unique within the batch.
     `dedupe_key` likewise: an item whose key an unfinished execution of this task holds is left out. `name` for people.
     `idempotency_key`: the same key again is the same batch, continued where its submission stopped; of a list (or
-    another sequence or set) of up to 50,000 items the content is compared, and another one is `KeyConflict`. `max_concurrency`: its executions in flight
-    at once. `deadline`: what has not ended so many seconds from now expires.
+    another sequence or set) of up to 50,000 items the content is compared, and another one is `KeyConflict`.
+    `max_concurrency`: its executions in flight at once. `deadline`: what has not ended in so many seconds expires.
     """
 
     key: Field

@@ -13,7 +13,7 @@ from stook.core.errors import ConfigError, StoreUnavailable
 from stook.wiring.loop import new_loop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
 __all__ = ["Portal"]
 
@@ -27,6 +27,7 @@ class Portal:
         self._loop = new_loop()
         self._turn = threading.Lock()
         self._is_open = True
+        self._calls: set[concurrent.futures.Future[Any]] = set()
         self._thread = threading.Thread(target=self._serve, name="stook", daemon=True)
         self._thread.start()
 
@@ -87,19 +88,29 @@ class Portal:
         """Whether this is the portal's own thread."""
         return threading.current_thread() is self._thread
 
-    def close(self) -> None:
-        """Twice is once."""
+    def close(self, last: Callable[[], Coroutine[Any, Any, object]] | None = None) -> None:
+        """Calls under way are cancelled, then `last` runs, and the thread ends. Twice is once."""
         with self._turn:
             if not self._is_open:
                 return
             self._is_open = False
+            left = list(self._calls)
+        for future in left:
+            future.cancel()
+        try:
+            if last is not None:
+                asyncio.run_coroutine_threadsafe(_after_others(last), self._loop).result()
+        finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+            self._thread.join()
 
     def _send(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         with self._turn:
             if self._is_open:
-                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+                self._calls.add(future)
+                future.add_done_callback(self._calls.discard)
+                return future
         coroutine.close()
         raise _closed()
 
@@ -131,6 +142,11 @@ class _Pages(Generic[T]):
         async with self._turn:
             if isinstance(self._pages, AsyncGenerator):
                 await self._pages.aclose()
+
+
+async def _after_others(last: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    await asyncio.sleep(0)  # whoever was cancelled lets go first
+    await last()
 
 
 async def _all(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -32,11 +32,11 @@ HEARTBEAT = 10.0
 
 
 class Session:
-    def __init__(self, settings: Settings, store: Store, blobs: Blobs) -> None:
+    def __init__(self, settings: Settings, store: Store, blobs: Blobs, *, still: bool = False) -> None:
         self.settings = settings
         self.store = store
         self.engine = Engine(store, blobs, project=settings.project)
-        self.source = LocalSource(store, blobs)
+        self.source = LocalSource(store, blobs, still=still)
         self._maintenance = Maintenance(store, blobs, settings.project)
         self._maintained = 0
 
@@ -49,9 +49,10 @@ class Session:
         processes: int | None = None,
         grace: float = 30.0,
         name: str | None = None,
+        maintained: bool = True,
     ) -> AsyncIterator[WorkerRuntime]:
         """A worker for `tasks` while the context is open; on leaving it stops gracefully. What a dead process of this
-        machine held has come back before the first claim."""
+        machine held has come back before the first claim; without `maintained`, nothing happens by itself."""
         from stook.worker.runtime import WorkerRuntime  # noqa: PLC0415 - those who only submit load no runtime
 
         worker = name or f"{process.process().split(':')[0]}-{secrets.token_hex(4)}"
@@ -64,9 +65,11 @@ class Session:
             lease=self.settings.lease_seconds,
             grace=grace,
         )
-        async with self.maintained(), contextlib.AsyncExitStack() as leaving:
+        async with contextlib.AsyncExitStack() as leaving:
+            if maintained:
+                await leaving.enter_async_context(self.maintained())
             await self._see(worker, tasks)
-            leaving.push_async_callback(self._forget, worker)
+            leaving.push_async_callback(self._forget, worker, runtime)
             beat = asyncio.create_task(self._beat(worker, tasks), name="stook-heartbeat")
             leaving.push_async_callback(_end, beat)
             await runtime.start()
@@ -99,7 +102,10 @@ class Session:
     async def _see(self, worker: str, tasks: Mapping[str, TaskDefinition]) -> None:
         await self.store.write(see_worker, worker, process.host(), process.process(), json.dumps(sorted(tasks)))
 
-    async def _forget(self, worker: str) -> None:
+    async def _forget(self, worker: str, runtime: WorkerRuntime) -> None:
+        """What it could not settle comes back as soon as somebody finds that its process is gone, by this very row."""
+        if runtime.failure is not None or runtime.in_flight:
+            return
         with contextlib.suppress(StoreError):
             await self.store.write(forget_worker, worker)
 
@@ -121,7 +127,7 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """`clock` and `create` as in `open_store`."""
     store, blobs = await open_store(settings, clock=clock, create=create)
-    session = Session(settings, store, blobs)
+    session = Session(settings, store, blobs, still=clock is not None)
     try:
         yield session
     finally:

@@ -10,8 +10,8 @@ from typing import Final
 
 __all__ = ["CLAIM_LIMIT", "Pace"]
 
-CLAIM_LIMIT: Final = 4096
-"""Executions: eight full chunks."""
+CLAIM_LIMIT: Final = 8192
+"""Executions: sixteen full chunks. Half of them last while the next claim is under way, however short handlers are."""
 HORIZON: Final = 75_000_000
 SLOW: Final = 500_000_000
 WINDOW: Final = 50_000_000

@@ -39,7 +39,10 @@ PATIENCE: Final = 10.0
 PAUSE: Final = 1.0
 """Seconds for which nothing else is claimed then, so that it becomes idle if what it runs is short."""
 ITEMS_PER_SLICE: Final = 64
-"""A claim may bring a slice for every so many items."""
+"""A claim may bring a slice for every so many items, and `SLICES` at least."""
+SLICES: Final = 16
+SOON: Final = 0.005
+"""Seconds after which a claim that took all there was is followed by another: time to settle what ends at once."""
 
 
 class Identity(NamedTuple):
@@ -130,7 +133,8 @@ class Puller:
         dry = list(self._dry)
         self._full = [lane for lane in self._lanes if self._want(lane) <= 0]
         asked = [lane for lane in self._lanes if lane not in self._full]
-        answers = []
+        tasks = [task for lane in asked for task in lane.tasks]
+        answers, more = [], False
         for lane in asked:
             want = self._want(lane)
             if want <= 0 or self._suspects or self._stopping:
@@ -140,15 +144,18 @@ class Puller:
                 await self._rest(pause_after(self._failures))
                 return
             answers.append(claimed)
+            more = more or len(claimed.slices) >= SLICES or _items(claimed) >= want
         if any(claimed.slices for claimed in answers):
             self._announced_until = None
+            if not more and not self._suspects:
+                await self._rest(SOON, listen=tasks)
             return
         announced = min((claimed.wait for claimed in answers if claimed.wait is not None), default=None)
         if asked and idle and not len(self._live) and not self._is_worth_waiting(announced):
             _resolve(dry)
         poll = self._identity.poll
         longest = poll if announced is None else min(poll, announced)
-        await self._rest(longest, listen=[task for lane in asked for task in lane.tasks])
+        await self._rest(longest, listen=tasks)
 
     async def _pause(self) -> None:
         """Claims nothing for a moment, so that what runs may end and suspects have their turn."""
@@ -163,7 +170,7 @@ class Puller:
         began = perf_counter_ns()
         try:
             claimed = await self._source.claim(
-                Claim(worker, lane.tasks, want, idle, lease, max(16, want // ITEMS_PER_SLICE), hurried)
+                Claim(worker, lane.tasks, want, idle, lease, max(SLICES, want // ITEMS_PER_SLICE), hurried)
             )
         except StoreUnavailable as error:
             self._failures += 1
@@ -177,7 +184,7 @@ class Puller:
         expires = began + round(lease * 1e9)
         # All are held before the first is handed on: from here on each lease is renewed.
         helds = [self._hold(piece, lane, expires) for piece in claimed.slices]
-        items = sum(len(piece.offsets) for piece in claimed.slices)
+        items = _items(claimed)
         size = sum(len(piece.payload) for piece in claimed.slices)
         lane.pace.claimed(items=items, size=size, took=perf_counter_ns() - began)
         for held in helds:
@@ -189,7 +196,6 @@ class Puller:
                 lane.accept(held)
                 await asyncio.sleep(0)  # reading payloads takes its time too
         lane.claimed(all_of_it=items < want, hurried=hurried)
-        await asyncio.sleep(0)  # what has run at once is settled before more is claimed
         return claimed
 
     def _hold(self, piece: Slice, lane: Lane, expires: int) -> Held:
@@ -274,6 +280,10 @@ class Puller:
     def _is_patience_over(self) -> bool:
         since = self._suspects_since
         return since is not None and asyncio.get_running_loop().time() - since > PATIENCE
+
+
+def _items(claimed: Claimed) -> int:
+    return sum(len(piece.offsets) for piece in claimed.slices)
 
 
 def _release(held: Held) -> None:

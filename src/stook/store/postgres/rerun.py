@@ -38,7 +38,7 @@ class Patience:
 
     def _after_outage(self, before: int, draw: float) -> float | None:
         left = self._outage - self._waited
-        if left <= 0:
+        if left < _FIRST_SECONDS / 1000:
             return None
         delay = min(left, min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** min(before, 30)) * (0.5 + draw))
         self._waited += delay

@@ -24,7 +24,7 @@ def close_if_done(batch: BatchRow, now: int) -> Script[bool]:
     ended = ended_state(batch.counters(), None if batch.stop is None else Stop(batch.stop))
     batch.phase, batch.ended, batch.finished_at = Phase.closed.value, ended.value, now
     batch.ramp_at = None
-    yield Notify((f"batch:{batch.id.hex()}",))
+    yield Notify((f"batch:{batch.id.hex()}", f"end:{batch.id.hex()}"))
     if batch.single:
         return True
     body = {

@@ -92,7 +92,7 @@ class Flush:
             )
         )
         batch.settled += count
-        if batch.started_at is None:
+        if batch.started_at is None and attempt:
             batch.started_at = self.now
         match state:
             case State.succeeded:
