@@ -54,15 +54,7 @@ async def _execute(dsn, statement):
 async def _empty(url):
     tables = await PostgresTables.open(url)
     try:
-        await tables.connection.execute("set lock_timeout='4s'")
-        try:
-            await tables.empty()
-        except Exception:
-            for r in await tables.connection.fetch(
-                "select pid,state,wait_event,query,xact_start,application_name from pg_stat_activity where datname=current_database()"
-            ):
-                print(dict(r))
-            raise
+        await tables.empty()
     finally:
         await tables.close()
 

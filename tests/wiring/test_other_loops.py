@@ -146,8 +146,10 @@ def test_a_blocking_call_on_stooks_own_loop_says_what_to_do(app, double):
     close = said.pop("close")
     assert close == "an app cannot be closed by one of its own coroutines (close it outside)"
     assert set(said.values()) == {
-        "a blocking call on stook's own event loop would wait for itself "
-        "(use the async twin in coroutines, for example `await task.amap(...)`)"
+        (
+            "a blocking call on stook's own event loop would wait for itself "
+            "(use the async twin in coroutines, for example `await task.amap(...)`)"
+        )
     }
 
 

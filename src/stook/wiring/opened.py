@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from stook.wiring.portal import Portal
 from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 

@@ -63,11 +63,12 @@ class TaskDefinition:
         """One result to JSON, checked against the return annotation."""
         return encoder_for(self.parameters.returns, place_of(self.handler))
 
-    def context(self, assignment: Assignment, offset: int) -> Context | SyncContext | None:
+    @cached_property
+    def context(self) -> type[Context | SyncContext] | None:
         """None for a handler that does not ask for one."""
         if not self.parameters.context:
             return None
-        return Context(assignment, offset) if self.is_async else SyncContext(assignment, offset)
+        return Context if self.is_async else SyncContext
 
     @property
     def group_context(self) -> type[BatchContext | SyncBatchContext]:

@@ -88,7 +88,8 @@ class Held:
     def begin(self, offset: int, payload: Any) -> Any:
         """Calls the handler with what it asks for: a coroutine, or a thread's result."""
         definition = self.definition
-        context = definition.context(self.assignment, offset)
+        make = definition.context
+        context = None if make is None else make(self.assignment, offset)
         if context is not None:
             self.signals[offset] = context.signal
             if not self.may_start(offset):  # since it was taken off its queue: threads run beside the loop

@@ -207,6 +207,7 @@ class Puller:
         return held
 
     async def _run_suspect(self) -> None:
+        self._full = []  # nothing is claimed meanwhile: room in a queue is no reason to wake
         self._watching = True
         try:
             while len(self._live) > len(self._suspects) and not self._stopping:

@@ -152,7 +152,8 @@ class _Child:
     def _call(self, item: _Item) -> Any:
         definition = self._definitions[item.assignment.task]
         payload = definition.reader.read(item.payload)
-        context = definition.context(item.assignment, item.offset)
+        make = definition.context
+        context = None if make is None else make(item.assignment, item.offset)
         with self._changed:
             early = self._early.pop(item.number, None)
             self._signal = None if context is None else context.signal
