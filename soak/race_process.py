@@ -60,6 +60,7 @@ class Answer(msgspec.Struct):
 class Racer:
     def __init__(self, session: Session, name: str) -> None:
         self._session = session
+        self._source = session.new_source()
         self._name = name
         self._held: list[Slice] = []
         self._dice = random.Random()
@@ -86,7 +87,7 @@ class Racer:
         return answer
 
     async def _claim(self, request: Request, items: int) -> list[Slice]:
-        claimed = await self._session.source.claim(
+        claimed = await self._source.claim(
             Claim(worker=self._name, tasks=[request.task], items=items, idle=True, lease=request.lease)
         )
         return claimed.slices
@@ -100,9 +101,7 @@ class Racer:
             for offset in one.offsets:
                 await self._pause(request)
                 result = b'{"by":"%s"}' % self._name.encode()
-                settled = await self._session.source.settle(
-                    [Settlement(one.token, one.batch_id, [offset], [result], [1])]
-                )
+                settled = await self._source.settle([Settlement(one.token, one.batch_id, [offset], [result], [1])])
                 word = "lost" if settled.lost else "stale" if settled.stale else "accepted"
                 answer.items[one.first + offset] = word
         self._held = []

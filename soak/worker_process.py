@@ -75,7 +75,8 @@ async def main(options: argparse.Namespace) -> int:
         if not processes or options.processes:
             tasks[name] = app.tasks[name].definition(processes=processes)
     async with open_session(settings) as session:
-        session.source = WrittenDown(session.source, Journal(folder / f"claims-{options.serial}"))  # type: ignore[assignment]
+        source = WrittenDown(session.new_source(), Journal(folder / f"claims-{options.serial}"))
+        session.new_source = lambda: source  # type: ignore[method-assign,assignment,return-value]
         async with session.working(
             tasks, concurrency=options.concurrency, processes=options.processes or None, grace=options.grace
         ) as runtime:

@@ -153,7 +153,7 @@ def tasks(cli):
             return row["id"]
 
 
-        @app.task(max_attempts=1)
+        @app.task(max_attempts=1, cancel_grace=0.1)
         async def gated(row: dict) -> int:
             # Runs until the file `gate` is there.
             ran(row)

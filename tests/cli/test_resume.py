@@ -6,7 +6,9 @@ import json
 import os
 import random
 import signal
+import subprocess
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +70,20 @@ def test_killed_while_items_are_still_coming_in(tasks):
     assert "goes on" in done.stderr
     assert not ended & set(ran(tasks)[at:])
     assert [row["result"] for row in tasks.lines("out.jsonl")] == [2 * number for number in range(count)]
+
+
+def test_a_batch_cancelled_while_items_came_in_says_how_to_begin_anew(tasks):
+    tasks.rows("in.jsonl", 100_000)
+    command = ("run", "tasks.py:double", "--input", "in.jsonl", "-c", "50")
+    with tasks.started(*command) as process:
+        until(lambda: ran(tasks), "the first execution")
+        process.kill()
+    tasks("cancel", "tasks.double")
+    done = tasks(*command, code=3)
+    assert "items had been submitted; `stook delete" in done.stdout
+    tasks("delete", "tasks.double", "--yes")
+    tasks(*command)
+    assert tasks.batch()["succeeded"] == 100_000
 
 
 def interrupted(cli, command, *signals):
@@ -195,7 +211,7 @@ def test_a_name_stands_for_one_content(tasks):
     tasks("run", "tasks.py:double", "--input", "in.jsonl", "--name", "monday")
     tasks.rows("in.jsonl", 11)
     said = tasks.fails(2, "run", "tasks.py:double", "--input", "in.jsonl", "--name", "monday")
-    assert "other content" in said
+    assert "batch 'monday' of task tasks.double was made from another input than in.jsonl is now" in said
 
 
 def test_other_tasks_of_the_same_input_are_other_batches(tasks):
@@ -283,3 +299,54 @@ def test_a_batch_cancelled_meanwhile_ends_the_run(tasks):
     assert process.returncode == 3
     assert "--state cancelled" in output
     assert [row["state"] for row in tasks.lines("out.jsonl")] == ["cancelled"] * 20
+
+
+def children_of(pid):
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(one) for one in found.stdout.split()]
+
+
+def is_alive(pid):
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped", "stopped at once"])
+def test_no_child_process_outlives_the_run(cli, how):
+    cli.write(
+        "spin.py",
+        """
+        import os
+
+        def spin(row):
+            open(f"pid-{os.getpid()}", "w").close()
+            while not os.path.exists("gate"):
+                pass
+            return row["id"]
+        """,
+    )
+    cli.rows("in.jsonl", 10)
+    command = ("run", "spin.py:spin", "--input", "in.jsonl", "--processes", "2", "--output", "out.jsonl")
+    with cli.started(*command) as process:
+        until(lambda: len(list(cli.folder.glob("pid-*"))) == 2, "two executions")
+        children = children_of(process.pid)
+        assert {int(file.name[4:]) for file in cli.folder.glob("pid-*")} <= set(children)
+        if how == "killed":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+            while "stopping" not in process.stderr.readline():
+                pass
+            if how == "stopped":
+                (cli.folder / "gate").touch()
+            else:
+                os.killpg(process.pid, signal.SIGINT)
+        assert process.wait() == (-signal.SIGKILL if how == "killed" else 130)
+        until(lambda: not any(map(is_alive, children)), "the end of the children")
+    if how == "stopped":
+        assert cli.batch()["succeeded"] == 2
+    (cli.folder / "gate").touch()
+    cli(*command)
+    assert [row["result"] for row in cli.lines("out.jsonl")] == list(range(10))

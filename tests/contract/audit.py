@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Audit", "Seen"]
 
 _BATCH = (
-    "id, phase, ended, single, total, succeeded, failed, cancelled, expired, scheduled, suspended, settled, round,"
-    " stop, probe, sealed_at, finished_at, retries, losses"
+    "id, phase, ended, single, total, consumed, succeeded, failed, cancelled, expired, scheduled, suspended, settled,"
+    " round, stop, probe, sealed_at, finished_at, retries, losses"
 )
 _OUTCOME = "batch_id, settle, first, lo, hi, picks, count, state, round, durations, results"
 _QUERIES = (
@@ -51,6 +51,7 @@ class _Batch(NamedTuple):
     ended: str | None
     single: int
     total: int
+    consumed: int
     succeeded: int
     failed: int
     cancelled: int
@@ -106,7 +107,7 @@ class Audit:
         content = b"".join(found for _, found in states)
         starts = [first for first, _ in states]
         assert starts == [sum(len(found) for _, found in states[:place]) for place in range(len(states))]
-        assert len(content) == one.total
+        assert len(content) == one.total <= one.consumed
         scheduled = _places(content, segments, leases)
         _counters(one, content, scheduled)
         before = self._outcomes.get(one.id, [])

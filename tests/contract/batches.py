@@ -117,6 +117,7 @@ async def take(
     slices: int = 1000,
     tasks: Sequence[str] = ("t",),
     idle: bool = True,
+    hurried: bool = False,
     worker: str = "w",
     lease: float = 60.0,
 ) -> Claimed:
@@ -127,6 +128,7 @@ async def take(
         items=items,
         slices=slices,
         idle=idle,
+        hurried=hurried,
         lease_until=lambda now: now + until,
         tokens=store.tokens,
     )

@@ -173,23 +173,23 @@ def test_blocks_come_once_and_in_order(followed, limit):
 
 
 class Scripted:
-    """A store whose ring comes between the look and the wait for it."""
+    """A store that rings between the look and the wait, and never again."""
 
     def __init__(self):
-        self.rung = asyncio.Event()
+        self.rings = 0
         self.looks = 0
 
-    async def wait(self, topics, timeout):
-        heard, self.rung = self.rung, asyncio.Event()
-        del heard
-        async with asyncio.timeout(60):
-            await self.rung.wait()
+    def mark(self):
+        return self.rings
+
+    async def wait(self, topics, timeout, since):
+        if self.rings == since:
+            await asyncio.Event().wait()
         return True
 
     async def read(self, verb, batch_id, after, limit):
         self.looks += 1
-        if self.looks == 1:
-            self.rung.set()  # it settles right after the look
+        self.rings = 1  # it settles right after the look
         return Followed([], 0, done=self.looks > 1)
 
 
@@ -204,19 +204,24 @@ def test_what_rings_right_after_the_look_is_heard():
 
 
 def test_a_handle_does_not_miss_the_end_either(where):
-    """`wait` and `as_completed`: the batch ends while they look."""
+    """`wait` and `as_completed`: the batch ends while they look, and nothing but that ring would ever tell them."""
     with App("test", store=where) as app:
-        batch = app.task("t")(lambda: None).map([1])
+        task = app.task("t")(lambda: None)
         session, _ = app.opened()
-        read, ended = session.store.read, []
+        store, read = session.store, session.store.read
 
-        async def late(verb, *args, **options):
-            found = await read(verb, *args, **options)
-            if verb.__name__ in ("show_batch", "follow_items") and not ended:
+        async def wait(topics, timeout, since=None):
+            return await store._topics.wait(topics, 60, store.mark() if since is None else since)
+
+        async def late(verb, batch_id, *args, **options):
+            found = await read(verb, batch_id, *args, **options)
+            if verb.__name__ == looked and not ended:
                 ended.append(True)
-                await session.engine.cancel(batch.show.__self__._async._id)
+                await session.engine.cancel(batch_id)
             return found
 
-        session.store.read = late
-        assert batch.wait(timeout=20).state.value == "cancelled"
-        assert len(list(batch.as_completed())) == 1
+        store.wait, store.read = wait, late
+        looked, ended = "show_batch", []
+        assert task.map([1]).wait().state.value == "cancelled"
+        looked, ended = "follow_items", []
+        assert len(list(task.map([1]).as_completed())) == 1

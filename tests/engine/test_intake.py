@@ -52,7 +52,7 @@ class Notebook:
             self.fails_at = None
             raise StoreFull("no room")
         total = sum(chunk.count for chunk in self.chunks)
-        assert options["at"] in (None, total)
+        assert options["at"] == total
         self.options.append(options)
         self.chunks += chunks
         existing = [

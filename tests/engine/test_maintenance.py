@@ -156,7 +156,7 @@ def claimed_by(maintained, worker):
     async def claim():
         from stook.core.work import Claim
 
-        return await maintained.session.source.claim(Claim(worker, ["echo"], 10, idle=True))
+        return await maintained.session.new_source().claim(Claim(worker, ["echo"], 10, idle=True))
 
     return maintained.call(claim())
 

@@ -9,7 +9,7 @@ from stook.core.phase import Counters, Stop, ended_state
 from stook.core.states import TERMINAL, State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 __all__ = ["Batch", "Item", "Lease", "Model", "Refused"]
 
@@ -31,6 +31,8 @@ class Item:
     priority: int
     due_at: int = 0
     expires_at: int | None = None
+    key: str | None = None
+    """The dedupe key it holds."""
     attempt: int = 1
     round: int = 1
     losses: int = 0
@@ -64,6 +66,7 @@ class Batch:
     deadline_at: int | None
     open_until: int | None
     items: list[Item] = field(default_factory=list)
+    consumed: int = 0
     sealed: bool = False
     phase: str = "open"
     stop: str | None = None
@@ -95,13 +98,26 @@ class Model:
 
     # ------------------------------------------------------------------------------------------ intake
 
-    def append(self, batch: Batch, count: int, *, run_at: int | None, expires_at: int | None) -> None:
+    def append(
+        self, batch: Batch, keys: Sequence[str | None], *, run_at: int | None, expires_at: int | None
+    ) -> list[tuple[int, bytes, int]]:
+        """An item for each of the dedupe keys. Those left out: (offset, batch, index) of who holds the key."""
         if batch.sealed or batch.phase not in ("open", "paused"):
             raise Refused
         later = run_at is not None and run_at > self.now
-        for index in range(len(batch.items), len(batch.items) + count):
-            state = State.scheduled if later else State.queued
-            batch.items.append(Item(index, state, batch.priority, run_at or 0, expires_at))
+        state = State.scheduled if later else State.queued
+        holders = {item.key: (one.id, item.index) for one in self.batches.values() for item in one.items if item.key}
+        left_out = []
+        for offset, key in enumerate(keys):
+            if key in holders:
+                left_out.append((offset, *holders[key]))
+                continue
+            item = Item(len(batch.items), state, batch.priority, run_at or 0, expires_at, key)
+            batch.items.append(item)
+            if key is not None:
+                holders[key] = batch.id, item.index
+        batch.consumed += len(keys)
+        return left_out
 
     def seal(self, batch: Batch) -> None:
         batch.sealed = True
@@ -319,7 +335,7 @@ class Model:
     # --------------------------------------------------------------------------------------------- ends
 
     def _end(self, batch: Batch, item: Item, state: State) -> None:
-        item.state = state
+        item.state, item.key = state, None
         batch.settled += 1
         if batch.probe is not None and item.round == batch.round:
             batch.probe[1] -= 1

@@ -53,7 +53,9 @@ _KINDS = {
     "lose": ("lost", True),
     "cancelled": ("cancelled", True),
 }
+_COUNTERS = ("succeeded", "failed", "cancelled", "expired", "scheduled", "suspended", "total")
 _LATER = st.none() | st.integers(-5, 60)
+KEYS = st.lists(st.sampled_from([None, "a", "b", "c"]), max_size=6)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -105,18 +107,10 @@ class StoreMachine(RuleBasedStateMachine):
         for batch in self.model.batches.values():
             row, stored, events = self.store.audit.seen[batch.id]
             counters = batch.counters()
-            kept = (row.succeeded, row.failed, row.cancelled, row.expired, row.scheduled, row.suspended, row.total)
-            assert kept == (
-                counters.succeeded,
-                counters.failed,
-                counters.cancelled,
-                counters.expired,
-                counters.scheduled,
-                counters.suspended,
-                counters.total,
-            )
+            assert [getattr(row, name) for name in _COUNTERS] == [getattr(counters, name) for name in _COUNTERS]
             there = (row.phase, row.stop, row.ended, row.round, row.retries, row.losses, row.settled, row.probe is None)
-            assert there == (
+            assert (row.consumed, *there) == (
+                batch.consumed,
                 batch.phase,
                 batch.stop,
                 batch.ended,
@@ -144,6 +138,7 @@ class StoreMachine(RuleBasedStateMachine):
             attempts=2,
             losses=2,
             limit=None,
+            keys=[],
             sealed=True,
         )
 
@@ -159,10 +154,11 @@ class StoreMachine(RuleBasedStateMachine):
         attempts=st.integers(1, 3),
         losses=st.integers(1, 3),
         limit=st.none() | st.integers(1, 5),
+        keys=KEYS,
         sealed=st.booleans(),
     )
     def submit(
-        self, *, count, per, priority, run, expires, deadline, patience, attempts, losses, limit, sealed
+        self, *, count, per, priority, run, expires, deadline, patience, attempts, losses, limit, keys, sealed
     ) -> None:
         retries = RetryPolicy(backoff="fixed", base=DELAY)
         new = new_batch(
@@ -176,23 +172,39 @@ class StoreMachine(RuleBasedStateMachine):
         self.write(create_batch, new)
         batch = Batch(new.id, priority, attempts, losses, limit, new.deadline_at, new.open_until)
         self.model.batches[new.id] = batch
-        self._append(batch, count, per, run, expires)
+        self._append(batch, count, per, run, expires, keys)
         if sealed:
             self._seal(batch)
 
-    def _append(self, batch: Batch, count, per, run, expires) -> None:
+    def _append(self, batch: Batch, count, per, run, expires, keys=()) -> None:
         times = {"run_at": self.at(run), "expires_at": self.at(expires)}
-        chunks = chunked(payloads(count, len(batch.items)), per)
-        self.both(lambda: self.model.append(batch, count, **times), append, batch.id, chunks, **times)
+        at, dedupe = batch.consumed, [*keys, *[None] * count][:count]  # the first ones may have a key
+        chunks = chunked(payloads(count, at), per, dedupe=dedupe)
+        options = {"at": at, **times}
+        answer, expected = self.both(
+            lambda: self.model.append(batch, dedupe, **times), append, batch.id, chunks, **options
+        )
+        assert expected is Refused or list(answer.existing) == expected
+        if keys and expected is not Refused:  # as after a lost answer
+            assert self.write(append, batch.id, chunks, **options).total == len(batch.items)
+            self.compare()
 
     def _seal(self, batch: Batch) -> None:
         self.both(lambda: self.model.seal(batch), seal, batch.id)
 
     @precondition(lambda self: any(not batch.sealed for batch in self.live()))
-    @rule(nth=PICK, count=st.integers(1, 8), per=st.integers(1, 6), run=_LATER, expires=_LATER, sealed=st.booleans())
-    def append(self, nth, count, per, run, expires, sealed) -> None:
+    @rule(
+        nth=PICK,
+        count=st.integers(1, 8),
+        per=st.integers(1, 6),
+        run=_LATER,
+        expires=_LATER,
+        keys=KEYS,
+        sealed=st.booleans(),
+    )
+    def append(self, nth, count, per, run, expires, keys, sealed) -> None:
         batch = _nth([batch for batch in self.live() if not batch.sealed], nth)
-        self._append(batch, count, per, run, expires)
+        self._append(batch, count, per, run, expires, keys)
         if sealed:
             self._seal(batch)
 

@@ -1,4 +1,4 @@
-"""The trust budgets in short: T1, T2, T3 and T5 for some seconds each. STOOK_SOAK_SECONDS makes T1 and T2 longer,
+"""The trust budgets in short: T1 and T2 for a minute on each database, T3 and T5 smaller. STOOK_SOAK_SECONDS is how long,
 STOOK_SOAK_SEED repeats a run; `python -m soak` is the whole of it."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from soak.report import Trial, as_lines
 from soak.tasks import LOAD
 from stook_dev.postgres import NOT_DURABLE
 
-SECONDS = float(os.environ.get("STOOK_SOAK_SECONDS", "8"))
+SECONDS = float(os.environ.get("STOOK_SOAK_SECONDS", "60"))
 SEED = int(os.environ.get("STOOK_SOAK_SEED", "0")) or random.randrange(1, 10**6)
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 

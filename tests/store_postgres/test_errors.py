@@ -45,7 +45,7 @@ def changed(dsn, **parts):
 )
 def test_urls_that_lead_nowhere(url, kind, words):
     with pytest.raises(kind, match=words) as caught:
-        PostgresStore(url)
+        PostgresStore(url, patience=0)
     assert caught.value.hint
     assert "\n" not in str(caught.value)
 

@@ -23,6 +23,19 @@ def test_an_outage_is_waited_out_for_thirty_seconds_in_all(draw):
         assert 0.0499 * 2**number < delay < 0.1501 * 2**number
 
 
+@given(st.lists(st.tuples(draws, st.floats(0, 10)), min_size=40, max_size=40))
+def test_what_tries_take_is_part_of_it(tries):
+    patience, waited = Patience(), 0.0
+    for draw, took in tries:
+        patience.spend(took)
+        delay = patience.delay(Cause.lost, draw)
+        if delay is None:
+            assert waited + took >= OUTAGE_SECONDS - 0.001
+            return
+        waited += took + delay
+        assert waited <= OUTAGE_SECONDS + 0.001
+
+
 @given(draws)
 def test_clashes_keys_and_texts_have_few_tries_each_of_their_own(draw):
     patience = Patience()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 import asyncpg
 import pytest
 
-from stook.core.errors import Conflict
+from stook.core.errors import Conflict, StoreReadOnly
 from stook.store.postgres.driver import PostgresStore
 from stook.store.postgres.run import COPY_BYTES, COPY_ROWS
 from stook.store.script.batch_row import lock_batch
+from stook.store.script.settle import settle
+from stook.store.script.stop import cancel
 from stook.store.statement import All, Each, Many, Notify, Now, Run
 from tests.contract.batches import submit_items, succeed, take
 
@@ -19,6 +22,9 @@ BATCH = b"b" * 16
 
 class Recorder:
     """A connection that notes what is sent over it."""
+
+    waits: ClassVar[list[str]] = []
+    """Whether each commit waits for the disk."""
 
     def __init__(self, connection, sent):
         self._connection = connection
@@ -30,6 +36,8 @@ class Recorder:
 
     async def execute(self, sql, *params):
         if "pg_notify" not in sql:
+            if sql == "commit":
+                self.waits.append(await self._connection.fetchval("show synchronous_commit"))
             self.sent.append(sql)
         return await self._connection.execute(sql, *params)
 
@@ -72,8 +80,6 @@ async def test_a_flush_is_one_statement(sent, store):
     await submit_items(store, 4, per=2)
     one = await take(store)
     sent.clear()
-    from stook.store.script.settle import settle
-
     await store.write(settle, [succeed(each) for each in one.slices], store.draw)
     begin, lock_batch_, lock_lease, *writes, commit = sent
     assert (begin, commit) == ("begin", "commit")
@@ -83,6 +89,27 @@ async def test_a_flush_is_one_statement(sent, store):
     assert all(
         word in writes[0] for word in ("update state", "insert into outcome", "delete from lease", "update batch")
     )
+
+
+async def test_every_commit_waits_for_the_disk_but_a_claims(sent, store):
+    Recorder.waits.clear()
+    batch = await submit_items(store, 4, per=2)
+    assert set(Recorder.waits) == {"on"}
+    Recorder.waits.clear()
+    one = await take(store)
+    assert Recorder.waits == ["off"]
+    await store.write(settle, [succeed(one.slices[0])], store.draw)
+    await store.write(cancel, batch, hard=False, reason="over")
+    assert Recorder.waits == ["off", "on", "on"]
+
+
+async def test_a_submission_writes_its_batch_once(sent, store):
+    sent.clear()
+    await submit_items(store, 4, per=2)
+    begin, front, writes, commit = sent
+    assert (begin, commit) == ("begin", "commit")
+    assert "rank" in front
+    assert all(f"insert into {table}" in writes for table in ("batch", "chunk", "state", "segment"))
 
 
 async def test_a_read_sees_the_writes_held_back_before_it_and_only_those_are_sent_early(sent, plain):
@@ -224,12 +251,17 @@ async def test_a_read_of_one_statement_needs_no_transaction_and_one_of_several_i
     assert [sql.split()[0] for sql in sent] == ["begin", "select", "select", "commit"]
 
 
-async def test_a_read_changes_nothing(plain):
+@pytest.mark.parametrize(
+    "statement",
+    [Many("upsert_project", [("p", 2.0)]), Run("purge_state", (BATCH, 1)), Each("insert_item_key", [(BATCH, "k", 0)])],
+    ids=lambda one: one.name,
+)
+@pytest.mark.parametrize("before", [False, True], ids=["alone", "after a look"])
+async def test_a_read_changes_nothing(plain, statement, before):
     def verb():
-        yield All("weights")
-        yield Many("upsert_project", [("p", 2.0)])
-
-    from stook.core.errors import StoreReadOnly
+        if before:
+            yield All("weights")
+        yield statement
 
     with pytest.raises(StoreReadOnly):
         await plain.read(verb)

@@ -1,4 +1,4 @@
-"""Topics ring in this process and in others, through reconnects, and between a look and the next wait."""
+"""Topics ring in this process and in others, and through reconnects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stook.store.postgres.driver import PostgresStore
-from stook.store.postgres.heard import Heard
 from stook.store.postgres.listen import heard_as, packed
 from stook.store.statement import Notify
 
@@ -110,27 +109,6 @@ async def test_closing_sends_what_was_notified_last(two, fresh_postgres):
     await brief.write(ring, "bye")
     await brief.close()
     assert await waiting is True
-
-
-async def test_what_rings_between_a_look_and_the_next_wait_is_heard():
-    heard = Heard()
-    assert await heard.wait(("a", "b"), SHORT) is False
-    heard.ring(("b",))
-    assert await heard.wait(("a", "b"), LONG) is True
-    assert await heard.wait(("a", "b"), SHORT) is False
-    heard.ring(("c",))
-    assert await heard.wait(("a", "b"), SHORT) is False
-    heard.ring_all()
-    assert await heard.wait(("a", "b"), LONG) is True
-
-
-async def test_a_ring_counts_for_each_set_of_topics():
-    heard = Heard()
-    await heard.wait(("a",), SHORT)
-    await heard.wait(("a", "b"), SHORT)
-    heard.ring(("a",))
-    assert await heard.wait(("a",), LONG) is True
-    assert await heard.wait(("a", "b"), LONG) is True
 
 
 @given(st.lists(st.text(min_size=1), unique=True))

@@ -145,12 +145,10 @@ def test_a_blocking_call_on_stooks_own_loop_says_what_to_do(app, double):
         assert call.map(list(BLOCKING)).wait(timeout=20).counters.succeeded == len(BLOCKING)
     close = said.pop("close")
     assert close == "an app cannot be closed by one of its own coroutines (close it outside)"
-    assert set(said.values()) == {
-        (
-            "a blocking call on stook's own event loop would wait for itself "
-            "(use the async twin in coroutines, for example `await task.amap(...)`)"
-        )
-    }
+    (blocking,) = set(said.values())
+    assert blocking.startswith(
+        "a blocking call on stook's own event loop would wait for itself (use the async twin in "
+    )
 
 
 def test_handlers_submit_more_work(app, double):

@@ -102,6 +102,21 @@ def test_what_the_claim_calls_a_group_goes_at_once():
     run(main())
 
 
+def test_what_a_limit_left_room_for_is_cut_by_size_and_its_rest_says_so():
+    async def main():
+        recorder = Recorder()
+        policy = policy_for(5, timeout=30)
+        async with working(recorder.handler, policy=policy, concurrency=1) as (source, _):
+            limited = source.submit(list(range(7)), policy=policy, per_slice=4, forced="concurrency")
+            await source.ended(limited)
+            other = source.submit(list(range(5)), policy=policy)
+            await source.ended(other)
+        assert recorder.groups == [[0, 1, 2, 3, 4], [5, 6], [0, 1, 2, 3, 4]]
+        assert recorder.closed_by == ["size", "concurrency", "size"]
+
+    run(main())
+
+
 def test_a_closed_slice_is_a_group_by_itself():
     async def main():
         recorder = Recorder()

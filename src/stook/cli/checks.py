@@ -15,13 +15,15 @@ from stook.core.why import WORKER_GONE
 from stook.engine import process
 from stook.store.script.recount import reconcile, recount
 from stook.store.script.worker_row import forget_worker, list_workers
+from stook.wiring.open_store import open_store
 from stook.wiring.store_facts import read_store_facts
 
 if TYPE_CHECKING:
+    from stook.config.settings import Settings
     from stook.wiring.session import Session
     from stook.wiring.store_facts import StoreFacts
 
-__all__ = ["Finding", "check_program", "check_store"]
+__all__ = ["Finding", "check_opening", "check_program", "check_store"]
 
 Verdict = Literal["ok", "warning", "wrong"]
 Finding = tuple[str, Verdict, str]
@@ -46,6 +48,12 @@ def check_program() -> list[Finding]:
         except metadata.PackageNotFoundError:
             found.append((library, "ok", f"is not installed; it {use}: pip install 'stook[{extra}]'"))
     return found
+
+
+async def check_opening(settings: Settings) -> None:
+    """Raises why the store cannot be opened. A server that is away is not waited for, as every other command does."""
+    store, _ = await open_store(settings, create=False, patience=0)
+    await store.close()
 
 
 async def check_store(session: Session, *, newest: int, repair: bool) -> list[Finding]:

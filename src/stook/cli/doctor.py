@@ -34,11 +34,12 @@ def doctor(
     Exit code: 0 nothing is wrong (there may be warnings), 1 something is, 4 the
     store cannot be opened.
     """
-    from stook.cli.checks import check_program, check_store
+    from stook.cli.checks import check_opening, check_program, check_store
     from stook.cli.documents import print_document
     from stook.cli.exits import Exit, exit_of_error
-    from stook.cli.opened import in_session
+    from stook.cli.opened import in_session, settings_of
     from stook.core.errors import OptionError, StookError
+    from stook.wiring.loop import run
 
     if batches < 1:
         raise OptionError(f"--batches {batches} is less than 1")
@@ -49,6 +50,7 @@ def doctor(
     found = check_program()
     code = Exit.DONE
     try:
+        run(check_opening(settings_of(where)))
         found += in_session(where, check)
     except StookError as error:
         found.append(("store", "wrong", str(error)))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
+from stook.cli.dispatch import say
+from stook.cli.log_lines import log_lines
 from stook.config.settings import read_settings
 from stook.core.errors import OptionError
 from stook.wiring.loop import run
 from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from stook.cli.options import Where
     from stook.config.settings import Settings
     from stook.wiring.session import Session
 
-__all__ = ["check_text", "in_session", "settings_of"]
+__all__ = ["check_text", "in_session", "opened_session", "settings_of"]
 
 T = TypeVar("T")
 
@@ -42,11 +45,20 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+@contextlib.asynccontextmanager
+async def opened_session(settings: Settings, *, create: bool = True) -> AsyncIterator[Session]:
+    """`open_session`; while it waits for a server, the person at the terminal is told why."""
+    async with contextlib.AsyncExitStack() as leaving:
+        with log_lines(say):
+            session = await leaving.enter_async_context(open_session(settings, create=create))
+        yield session
+
+
 def in_session(where: Where, body: Callable[[Session], Awaitable[T]]) -> T:
     """Runs `body` on a store that is already there; `NotInstalled` if there is none."""
 
     async def opened() -> T:
-        async with open_session(settings_of(where), create=False) as session:
+        async with opened_session(settings_of(where), create=False) as session:
             return await body(session)
 
     return run(opened())

@@ -18,13 +18,13 @@ from stook.cli.act import BY_HAND
 from stook.cli.figures import count, plural
 from stook.cli.following import follow
 from stook.cli.log_lines import log_lines
+from stook.cli.opened import opened_session
 from stook.cli.output import write_results
 from stook.cli.streams import prints_aside
-from stook.core.errors import Conflict, InputError, StoreError
+from stook.core.errors import Conflict, InputError, KeyConflict, StoreError
 from stook.core.retry_scope import RetryScope
 from stook.core.states import BatchState
 from stook.engine.service import Options
-from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,9 +101,9 @@ async def run_job(job: Job, display: Display, stop: Stop) -> Outcome:
     """Returns when the batch has ended, is paused by its policy, or `stop` was asked for. Raises what the store or the
     input refuses; what had settled by then is kept."""
     begun = time.monotonic()
-    async with open_session(job.settings) as session:
+    async with opened_session(job.settings) as session:
         engine = session.engine
-        created = await engine.open_batch(job.task.name, job.policy, job.options)
+        created = await _open_batch(engine, job)
         before = None if created.created else await engine.show(created.id)
         _announce(job, display, before, await engine.show(created.id))
         await _name_others(engine, job, created.id, display)
@@ -127,6 +127,16 @@ async def run_job(job: Job, display: Display, stop: Stop) -> Outcome:
                 raise
         groups = await engine.failure_groups(created.id)
         return Outcome(view, before, groups, written, stop.asked and not view.state.terminal, took)
+
+
+async def _open_batch(engine: Engine, job: Job) -> Created:
+    try:
+        return await engine.open_batch(job.task.name, job.policy, job.options)
+    except KeyConflict:
+        raise KeyConflict(
+            f"batch {job.name!r} of task {job.task.name} was made from another input than {job.input.name} is now",
+            hint=f"another --name begins anew; `stook delete {job.name}` lets this one",
+        ) from None
 
 
 def _announce(job: Job, display: Display, before: BatchView | None, view: BatchView) -> None:

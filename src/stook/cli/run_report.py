@@ -81,9 +81,13 @@ def _what_next(job: Job, outcome: Outcome) -> list[str]:
         lines.append(f"paused: {view.reason}; `stook resume {view.public_id}`, then the same command goes on")
     elif view.state in (BatchState.cancelled, BatchState.expired):
         reason = f" ({view.reason})" if view.reason else ""
-        lines.append(
-            f"{view.state.value}{reason}; `stook retry {view.public_id} --state {view.state.value}` takes it up again"
-        )
+        if view.counters.total < job.input.items:
+            had = f"when {count(view.counters.total)} of {count(job.input.items)} items had been submitted"
+            again = f"`stook delete {view.public_id}`, or another --name, lets the same command begin anew"
+        else:
+            had = f"{count(view.counters.cancelled + view.counters.expired)} did not run"
+            again = f"`stook retry {view.public_id} --state {view.state.value}` takes these up again"
+        lines.append(f"{view.state.value}{reason}, {had}; {again}")
     if view.counters.failed:
         lines.append(
             f"tracebacks: stook failures {view.public_id} --traceback      again: the same command with --retry-failed"

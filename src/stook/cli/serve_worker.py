@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from stook.cli.dispatch import say
 from stook.cli.log_lines import log_lines
-from stook.cli.opened import check_text, settings_of
+from stook.cli.opened import check_text, opened_session, settings_of
 from stook.cli.stopping import Stop
 from stook.cli.target import load_tasks
 from stook.core.errors import ConfigError
 from stook.wiring.loop import run
-from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +79,7 @@ async def _serve(
         lambda: say(f"stopping: what runs may end, for {grace:g} s; once more ends at once"),
         lambda: None,
     )
-    async with open_session(settings) as session:
+    async with opened_session(settings) as session:
         with stop.listening(), log_lines(say):
             async with session.working(
                 definitions, concurrency=concurrency, processes=processes, grace=grace, name=name

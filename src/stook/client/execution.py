@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 
 class SingleBackend(Protocol):
-    """What waits for one item without polling."""
+    """What waits for one item without polling, as `stook.engine.service.Engine` documents it."""
 
-    async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> None: ...
+    async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> bytes | None: ...
 
 
 class AsyncExecution(Generic[T]):
@@ -61,18 +61,20 @@ class AsyncExecution(Generic[T]):
         """What the handler returned, as soon as it has; raises as `Result.value` does, `ResultTimeout` after
         `timeout` seconds."""
         try:
-            return (await asyncio.wait_for(self._ended(), timeout)).value
+            return await asyncio.wait_for(self._value(), timeout)
         except TimeoutError:
             raise ResultTimeout(f"execution {self.id} has not ended after {timeout} s") from None
 
-    async def _ended(self) -> Result[T]:
+    async def _value(self) -> T:
         after = 0
         while True:
-            await self._waiter.wait_for_item(self._batch_id, self._index, after)
+            returned = await self._waiter.wait_for_item(self._batch_id, self._index, after)
+            if returned is not None:
+                return self._read(returned)
             view = await self._backend.item(self._batch_id, index=self._index)
             found = Result(view.item, self._read)
             if found.done:
-                return found
+                return found.value
             after = view.batch.settled  # it was taken up again since
 
     async def cancel(self) -> bool:

@@ -41,6 +41,14 @@ class Room(msgspec.Struct):
     tasks: dict[tuple[str, str], int]
     batches: dict[bytes, int]
 
+    @property
+    def limited(self) -> bool:
+        """There is any limit at all."""
+        return bool(self.projects or self.queues or self.tasks or self.batches)
+
+    def copy(self) -> Room:
+        return Room(self.projects.copy(), self.queues.copy(), self.tasks.copy(), self.batches.copy())
+
     def left(self, head: Head) -> int:
         return min(
             self.projects.get(head.project, NO_LIMIT),

@@ -39,7 +39,7 @@ class Slice(msgspec.Struct, gc=False):
     closed: bool = False
     """For batched tasks: this slice is one group, joined by no other items (bisect, retry_singly)."""
     forced: str | None = None
-    """For batched tasks: why the group closed when the claim closed it (size, timeout, retry, bisect)."""
+    """For batched tasks: why the group closed when the claim closed it (timeout, concurrency, drain, retry, bisect)."""
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     """What the submitter attached to the batch; handlers read it as `ctx.metadata`."""
 

@@ -78,8 +78,8 @@ class Chunker:
 
 
 class Intake:
-    """Appends to one open batch, starting behind what it already has. One append is under way while the next bite
-    gathers; an append that failed shows at the next `add` or at `finish`."""
+    """Appends to one open batch, whose submission has consumed the first `at` items of the input already. One append is
+    under way while the next bite gathers; an append that failed shows at the next `add` or at `finish`."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Intake:
         self._sending: asyncio.Task[Appended] | None = None
         self._sent = at
         self.existing: list[tuple[int, bytes, int]] = []
-        """(index in the input, batch, index) of items whose dedupe key was held."""
+        """(index in the input, batch, index) of items from `at` on whose dedupe key was held."""
 
     async def add(
         self,
@@ -113,7 +113,7 @@ class Intake:
         keys: Sequence[str] | None = None,
         dedupe: Sequence[str | None] | None = None,
     ) -> None:
-        """Takes the next items in order; those the batch already had are passed over."""
+        """Takes the next items of the input, from its first one on, in order; those before `at` are passed over."""
         if self._skip:
             passed = min(self._skip, len(payloads))
             self._skip -= passed
@@ -149,10 +149,10 @@ class Intake:
         if not self._payloads:
             return
         made = await self._chunker.cut(self._payloads, self._keys, self._dedupe)
-        count, by_key = len(self._payloads), self._dedupe is not None
+        count = len(self._payloads)
         self._payloads, self._keys, self._dedupe, self._bytes = [], None, None, 0
         await self._sent_before()
-        at = None if by_key else self._at
+        at = self._at
         self._at += count
         self._sending = asyncio.create_task(
             self._store.write(append, self._batch_id, made, at=at, run_at=self._run_at, expires_at=self._expires_at)

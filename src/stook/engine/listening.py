@@ -21,9 +21,8 @@ LOOK: Final = 0.5
 async def listening(store: Store, *topics: str, timeout: float = LOOK) -> AsyncIterator[asyncio.Future[bool]]:
     """The future is done as soon as one of `topics` has rung since the beginning of the context, or after `timeout`
     seconds."""
-    heard = asyncio.ensure_future(store.wait(topics, timeout))
+    heard = asyncio.ensure_future(store.wait(topics, timeout, store.mark()))
     try:
-        await asyncio.sleep(0)  # the wait begins
         yield heard
     finally:
         heard.cancel()

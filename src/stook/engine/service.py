@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stook.core.ids import BatchIds
+from stook.core.states import State
 from stook.engine.feed import Feeds
 from stook.engine.intake import BITE_BYTES, BITE_ITEMS, Chunker, Intake
 from stook.engine.names import check_name
@@ -76,9 +77,9 @@ class Engine(Reading):
         return await self.store.write(submit, new, chunks, run_at=run_at, expires_at=expires_at)
 
     async def intake(self, created: Created, options: Options) -> Intake:
-        """Where the batch's items go; begins behind those it has."""
+        """Where the batch's items go; begins behind those its submission has consumed."""
         run_at, expires_at = await self._times(options)
-        return Intake(self.store, self.blobs, created.id, at=created.total, run_at=run_at, expires_at=expires_at)
+        return Intake(self.store, self.blobs, created.id, at=created.consumed, run_at=run_at, expires_at=expires_at)
 
     async def seal(self, batch_id: bytes) -> None:
         await self.store.write(seal, batch_id)
@@ -122,10 +123,14 @@ class Engine(Reading):
         )
         return await self._singles.submit(single, payload, dedupe)
 
-    async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> None:
+    async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> bytes | None:
         """Returns once the item has ended with settle number `after` or a later one; one reader per batch serves all
-        who wait."""
-        await self.feeds.item(batch_id, index, after)
+        who wait. Its result where it succeeded and that is at hand, else None: look."""
+        block = await self.feeds.item(batch_id, index, after)
+        place = block.offsets.index(index - block.first)
+        if block.state is not State.succeeded or place in block.blobs:
+            return None
+        return b"null" if block.results is None else block.results[place]
 
     async def cancel(self, batch_id: bytes, *, hard: bool = False, reason: str = "cancelled by user") -> None:
         await self.store.write(cancel, batch_id, hard=hard, reason=reason)

@@ -24,15 +24,19 @@ __all__ = ["LocalSource"]
 
 
 class LocalSource:
-    """Implements `stook.worker.source.Source`. `still`: the store's clock is moved by hand, so that nobody waits for
-    what a claim announces for later."""
+    """Implements `stook.worker.source.Source`, for one worker. `still`: the store's clock is moved by hand, so that
+    nobody waits for what a claim announces for later."""
 
     def __init__(self, store: Store, blobs: Blobs, *, still: bool = False) -> None:
         self._store = store
         self._blobs = blobs
         self._still = still
+        self._mark: int | None = None
+        """Before the first claim since the last wait."""
 
     async def claim(self, claim_: Claim) -> Claimed:
+        if self._mark is None:
+            self._mark = self._store.mark()
         lease = round(claim_.lease * 1_000_000)
         ask = Ask(
             worker=claim_.worker,
@@ -40,6 +44,7 @@ class LocalSource:
             items=claim_.items,
             slices=claim_.slices,
             idle=claim_.idle,
+            hurried=claim_.hurried,
             lease_until=lambda now: now + lease,
             tokens=lambda: secrets.randbits(62),
         )
@@ -74,8 +79,9 @@ class LocalSource:
         return Renewed(lost=answer.lost, cancelled=answer.cancelled)
 
     async def wait(self, tasks: Sequence[str], timeout: float) -> bool:
+        since, self._mark = self._mark, None
         try:
-            return await self._store.wait((*(f"task:{task}" for task in tasks), "quota", "signal"), timeout)
+            return await self._store.wait((*(f"task:{task}" for task in tasks), "quota", "signal"), timeout, since)
         except StoreError:
             return False
 

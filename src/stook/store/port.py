@@ -35,8 +35,13 @@ class Store(Protocol):
         """`write` from a thread that runs no loop, on a path of its own: it works while the loop is blocked."""
         ...
 
-    async def wait(self, topics: tuple[str, ...], timeout: float) -> bool:
-        """True soon after a committed verb notified one of `topics`, False after `timeout` seconds.
+    def mark(self) -> int:
+        """Where the stream of notifications is now. Taken before a look, nothing between look and wait is missed."""
+        ...
+
+    async def wait(self, topics: tuple[str, ...], timeout: float, since: int | None = None) -> bool:
+        """True soon after a committed verb notified one of `topics`, or at once if that was after the mark `since`;
+        False after `timeout` seconds. It may be True for nothing.
 
         Notifications can be lost (another process, a reconnect): callers look again after the timeout.
         """

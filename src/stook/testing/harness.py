@@ -61,7 +61,7 @@ class Harness:
 
     def run_until_idle(self, *tasks: Task[..., Any, Any], concurrency: int = 10) -> int:
         """Runs what is due now, and all that becomes due through it without the clock moving: `tasks`, or all of the
-        app's. A group of a batched task that is not full waits for the clock, too. Returns how many sweeps it took to
+        app's. Groups of batched tasks do not wait for more members. Returns how many sweeps it took to
         find nothing more."""
         session, portal = self._open()
         chosen = tasks or tuple(self.app.tasks.values())
@@ -89,7 +89,7 @@ class Harness:
         found: list[str] = []
         while len(found) < items:
             claim = Claim(worker="crashed", tasks=names, items=items - len(found), idle=not found, lease=lease)
-            slices = portal.call(session.source.claim(claim)).slices
+            slices = portal.call(session.new_source().claim(claim)).slices
             found.extend(execution_id(one.batch_id, one.first + place) for one in slices for place in one.offsets)
             if not slices or slices[0].exclusive:
                 break

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import threading
-import weakref
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, overload
 
 from stook.config.settings import read_settings
-from stook.core.errors import ConfigError, StookError
+from stook.core.errors import ConfigError
 from stook.core.payload import decode
 from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy, TaskPolicy
 from stook.engine.quota import UNCHANGED, Unchanged
@@ -63,7 +61,6 @@ class App:
         self._lock = threading.RLock()
         self._own: Opened | None = None
         self._inherited: list[Opened] = []
-        self._leaves = False
         self._lent: tuple[Session, Portal] | None = None
 
     @overload
@@ -262,22 +259,7 @@ class App:
                 if self._own is not None:
                     self._inherited.append(self._own)  # the parent's, in a child made by fork: not even to be freed
                 self._own = open_own(read_settings(url=self.store, project=self.project))
-                self._close_at_exit()
             return self._own.session, self._own.portal
 
     def _reader(self, task: str) -> Callable[[bytes], Any]:
         return self.tasks[task].reader if task in self.tasks else decode
-
-    def _close_at_exit(self) -> None:
-        """Before the interpreter stops its thread pools: `atexit` itself would be too late to read anything."""
-        if not self._leaves:
-            self._leaves = True
-            register = getattr(threading, "_register_atexit", atexit.register)
-            register(_close_quietly, weakref.ref(self))
-
-
-def _close_quietly(found: weakref.ref[App]) -> None:
-    app = found()
-    if app is not None:
-        with contextlib.suppress(RuntimeError, StookError):  # what was acknowledged is durable without
-            app.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +22,15 @@ __all__ = ["open_store"]
 
 
 async def open_store(
-    settings: Settings, *, clock: Callable[[], int] | None = None, create: bool = True
+    settings: Settings,
+    *,
+    clock: Callable[[], int] | None = None,
+    create: bool = True,
+    patience: float | None = None,
 ) -> tuple[Store, Blobs]:
     """The store of `settings.url`, its schema up to date, and where its large bodies lie. With `create=False` a SQLite
-    file that is not there is `NotInstalled`. `clock` is for tests."""
+    file that is not there is `NotInstalled`. A database server that is away is waited for `patience` seconds (default:
+    30), then it is `StoreUnavailable`. `clock` is for tests."""
     scheme = _scheme(settings.url)
     store: Store
     blobs: BlobStore
@@ -43,7 +47,7 @@ async def open_store(
         case "postgresql" | "postgres":
             from stook.store.postgres.driver import PostgresStore  # noqa: PLC0415 - its library is an extra
 
-            store = await asyncio.to_thread(PostgresStore, settings.url, clock=clock)
+            store = await PostgresStore.open(settings.url, clock=clock, patience=patience)
             blobs = BlobRows(store)
         case _:
             raise ConfigError(

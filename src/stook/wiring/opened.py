@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import os
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from stook.core.errors import StookError
 from stook.wiring.portal import Portal
 from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
-    import contextlib
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Opened", "open_own"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Opened:
     """`pid` is the process that opened it: a child made by fork has the object, but neither thread nor connections.
     `workers` hold how each of them is left, the newest last."""
@@ -36,15 +40,37 @@ class Opened:
             leaving.close()
 
     def close(self) -> None:
+        _open.discard(self)
         self.portal.close(lambda: self._context.__aexit__(None, None, None))
 
 
+_open: set[Opened] = set()
+
+
 def open_own(settings: Settings, *, clock: Callable[[], int] | None = None) -> Opened:
-    """`clock` as in `open_store`."""
+    """Closed at the interpreter's exit, if not before. `clock` as in `open_store`."""
     portal = Portal()
     context = open_session(settings, clock=clock)
     try:
-        return Opened(portal.call(context.__aenter__()), portal, context)
+        made = Opened(portal.call(context.__aenter__()), portal, context)
     except BaseException:
         portal.close()
         raise
+    _close_at_exit()
+    _open.add(made)
+    return made
+
+
+@functools.cache
+def _close_at_exit() -> None:
+    """Before the interpreter stops its thread pools: `atexit` itself would be too late to read anything."""
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(_close_all)
+
+
+def _close_all() -> None:
+    for one in list(_open):
+        if one.pid == os.getpid():
+            with contextlib.suppress(RuntimeError, StookError):  # what was acknowledged is durable without
+                one.end_workers()
+                one.close()

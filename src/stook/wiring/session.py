@@ -36,9 +36,14 @@ class Session:
         self.settings = settings
         self.store = store
         self.engine = Engine(store, blobs, project=settings.project)
-        self.source = LocalSource(store, blobs, still=still)
+        self._blobs = blobs
+        self._still = still
         self._maintenance = Maintenance(store, blobs, settings.project)
         self._maintained = 0
+
+    def new_source(self) -> LocalSource:
+        """For one worker."""
+        return LocalSource(self.store, self._blobs, still=self._still)
 
     @contextlib.asynccontextmanager
     async def working(
@@ -57,7 +62,7 @@ class Session:
 
         worker = name or f"{process.process().split(':')[0]}-{secrets.token_hex(4)}"
         runtime = WorkerRuntime(
-            self.source,
+            self.new_source(),
             tasks,
             name=worker,
             concurrency=concurrency,

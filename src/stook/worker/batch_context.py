@@ -64,7 +64,11 @@ class _Group:
 
     @property
     def closed_by(self) -> str:
-        """Why the group was closed with the members it has: size, timeout, bytes, drain, stop, bisect, retry."""
+        """Why the group was closed with the members it has.
+
+        `size`, `bytes`: no more may join · `timeout`: its first member waited so long · `concurrency`: a limit left
+        room for no more · `drain`, `stop`: the worker waits for nobody · `bisect`, `retry`: its members ran before
+        """
         return self._gathering.closed_by
 
     @property

@@ -103,11 +103,11 @@ class Consumer:
         slots.begin_turn()
         while ready:
             held, offset, payload = ready.popleft()
-            if held.blocked and not held.may_start(offset):
+            started = now()
+            if started >= held.expires or (held.blocked and not held.may_start(offset)):
                 held.withdraw(offset)
                 continue
             ended: bytes | Trouble | BaseException
-            started = now()
             context = copy()
             try:
                 coroutine = held.handler(payload) if held.plain else held.begin(offset, payload)

@@ -183,11 +183,12 @@ def _nobody(_size: int) -> None:
 
 def _startable(run: Run) -> Run:
     held = run.held
-    if not held.blocked:
+    lapsed = perf_counter_ns() >= held.expires
+    if not lapsed and not held.blocked:
         return run
     kept = []
     for offset, payload in zip(run.offsets, run.payloads, strict=True):
-        if held.may_start(offset):
+        if not lapsed and held.may_start(offset):
             kept.append((offset, payload))
         else:
             held.withdraw(offset)

@@ -51,7 +51,9 @@ class GroupLane:
         if free <= 0 and have > ahead // 2:
             return 0
         others = self._slots.waiting * size - self._queued
-        return max(0, min(free * size + ahead - have - max(0, others), max(CLAIM_LIMIT, size)))
+        most = min(free * size + ahead - have - max(0, others), max(CLAIM_LIMIT, size))
+        # As many as fill groups: what would only wait here for others can wait where anybody may take it.
+        return max(0, most - (most + self._count) % size)
 
     def accept(self, held: Held) -> None:
         piece = held.piece

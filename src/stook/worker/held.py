@@ -64,7 +64,8 @@ class Held:
         self.limit = NEVER if timeout is None else round(timeout * 1e9)
         """Nanoseconds an attempt may run."""
         self.expires = expires
-        """`perf_counter_ns` at which the lease is over unless it is renewed."""
+        """`perf_counter_ns` at which the lease is over unless it is renewed: nothing of it starts any more, while what
+        runs goes on until the loss is certain."""
         self.left = len(piece.offsets)
         """Items without an outcome."""
         self.unsettled = self.left
@@ -120,7 +121,8 @@ class Held:
         return not (self.blocked and (self.lost or self.stopping or offset in self.cancelled))
 
     def withdraw(self, offset: int) -> None:
-        """The outcome of an item that may not start."""
+        """The outcome of an item that may not start. One whose lease has run out, so far as is known here, is released:
+        if it has been renewed after all, others get it sooner, and if not, that changes nothing."""
         if self.lost:
             self.drop(offset)
         elif offset in self.cancelled:

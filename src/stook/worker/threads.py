@@ -132,7 +132,7 @@ class _Thread(threading.Thread):
             except IndexError:
                 return
             started = perf_counter_ns()
-            if held.blocked and not held.may_start(offset):
+            if started >= held.expires or (held.blocked and not held.may_start(offset)):
                 post(held.withdraw, offset)
                 continue
             self.running = (held, offset, started)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from stook.core.errors import ConfigError
 from stook.store.postgres.library import asyncpg
@@ -36,6 +37,7 @@ _SETTINGS: Final = {
     "tcp_keepalives_count": "3",
 }
 _CONNECT_SECONDS: Final = 10.0
+_FILES: Final = ("sslcert", "sslkey", "sslrootcert", "sslcrl")
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,49}")
 # The first use of an array type on a connection asks the server about it; once for all is quicker.
 _ARRAYS: Final = "select $1::bytea[], $2::text[], $3::integer[], $4::bigint[], $5::double precision[]"
@@ -64,6 +66,7 @@ async def connect(url: str, schema: str, *, timeout: float | None, warm: bool = 
     """A connection that finds the schema's tables by their bare names. A statement that takes longer than `timeout`
     seconds is given up. Raises what the network or asyncpg raise: `translate` knows what they mean."""
     try:
+        _check_port(url)
         connection = await asyncpg.connect(
             url,
             timeout=_CONNECT_SECONDS,
@@ -77,6 +80,24 @@ async def connect(url: str, schema: str, *, timeout: float | None, warm: bool = 
         raise ConfigError(
             f"not a PostgreSQL URL: {error}", hint="like postgresql://user:password@host/database"
         ) from None
+    except FileNotFoundError:
+        _check_files(url)
+        raise
     if warm:
         await connection.prepare(_ARRAYS)
     return connection
+
+
+def _check_port(url: str) -> None:
+    """Some event loops take it modulo 65,536. What else is no port is the library's to say: it knows lists of hosts."""
+    for place in urlsplit(url).netloc.rpartition("@")[2].split(","):
+        port = place.rpartition(":")[2]
+        if port.isdecimal() and int(port) >= 1 << 16:
+            raise ValueError(f"there is no port {port}")
+
+
+def _check_files(url: str) -> None:
+    """The socket of a server that is away is not found either, and the error names neither."""
+    for name, value in parse_qsl(urlsplit(url).query):
+        if name in _FILES and not Path(value).is_file():
+            raise ConfigError(f"{place_of(url)}: {name}={value} is no file", hint="correct it in the URL") from None

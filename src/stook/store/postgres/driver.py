@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from stook.core.errors import StoreUnavailable
 from stook.store.postgres.connect import check_schema, connect, place_of
-from stook.store.postgres.errors import translate
-from stook.store.postgres.heard import Heard
 from stook.store.postgres.listen import Listener, heard_as
 from stook.store.postgres.migrate import migrate
 from stook.store.postgres.side import Side
 from stook.store.postgres.verbs import Verbs
+from stook.store.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -25,6 +24,7 @@ __all__ = ["PostgresStore"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+SCHEMA: Final = "stook"
 POOL_SIZE: Final = 8
 HUNG_SECONDS: Final = 60.0
 """A server that has not answered a statement for so long is taken for lost."""
@@ -34,12 +34,13 @@ _CLOSE_SECONDS: Final = 2.0
 class PostgresStore:
     """Implements `stook.store.port.Store`.
 
-    Opening it installs or upgrades the schema; that blocks, and raises what is wrong with URL, server, role or schema
-    in one line. Usable from any number of event loops; each has up to `pool_size` connections for writing and half as
-    many for reading. `write_blocking` and notifications live on a thread of their own. `clock` replaces the
-    database's clock, in tests.
+    Making one installs or upgrades the schema, unless it is `installed` as far as the caller knows; that blocks, and
+    raises what is wrong with URL, server, role or schema in one line. Usable from any number of event loops; each has
+    up to `pool_size` connections for writing and half as many for reading. `write_blocking` and notifications live on
+    a thread of their own. `clock` replaces the database's clock, in tests.
 
     While the server is away, verbs wait for it for 30 s, then raise `StoreUnavailable`: nothing of them has happened.
+    So does opening, for `patience` seconds if it is given.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class PostgresStore:
         url: str,
         *,
         clock: Callable[[], int] | None = None,
-        schema: str = "stook",
+        schema: str = SCHEMA,
         pool_size: int = POOL_SIZE,
+        patience: float | None = None,
+        installed: bool = False,
     ) -> None:
         check_schema(schema)
         self.url = url
@@ -58,24 +61,30 @@ class PostgresStore:
         self._where = place_of(url)
         self._closed = False
         self._side = Side("stook-postgres")
-        try:
-            self._side.wait_for(migrate(url, schema))
-        except Exception as error:
-            self._side.stop()
-            known = translate(error, self._where)
-            if known is None:
+        if not installed:
+            try:
+                self._side.wait_for(migrate(url, schema, patience=patience))
+            except BaseException:
+                self._side.stop()
                 raise
-            raise known from None
-        self._heard = Heard()
+        self._topics = Topics()
         self._listener = Listener(
             lambda: connect(url, schema, timeout=HUNG_SECONDS, warm=False, synchronous_commit="off"),
             f"stook_{schema}",
-            self._heard,
+            self._topics,
             self._side.loop,
         )
         self._blocking = self._new_verbs(2)
         self._end = weakref.finalize(self, self._side.stop)
         self._verbs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Verbs] = weakref.WeakKeyDictionary()
+
+    @classmethod
+    async def open(
+        cls, url: str, *, clock: Callable[[], int] | None = None, patience: float | None = None
+    ) -> PostgresStore:
+        """A new one without blocking the running loop. Cancelled, it waits for the server no longer."""
+        await migrate(url, SCHEMA, patience=patience)
+        return cls(url, clock=clock, installed=True)
 
     async def write(self, verb: Callable[P, Script[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         verbs = await self._here()
@@ -93,12 +102,15 @@ class PostgresStore:
         self._ring(topics)
         return answer
 
-    async def wait(self, topics: tuple[str, ...], timeout: float) -> bool:
-        """Rings of this process come at once, those of others by NOTIFY; what rang since the last wait for the same
-        topics ended counts too."""
+    def mark(self) -> int:
+        return self._topics.mark()
+
+    async def wait(self, topics: tuple[str, ...], timeout: float, since: int | None = None) -> bool:
+        """Rings of this process come at once, those of others by NOTIFY."""
         self._check_open()
         self._listener.start()
-        return await self._heard.wait(tuple(map(heard_as, topics)), timeout)
+        mark = self._topics.mark() if since is None else since
+        return await self._topics.wait(map(heard_as, topics), timeout, mark)
 
     async def close(self) -> None:
         """Twice is once. Verbs still under way get an error, what they notified last is sent."""
@@ -148,7 +160,7 @@ class PostgresStore:
     def _ring(self, topics: set[str]) -> None:
         if topics:
             names = [heard_as(topic) for topic in topics]
-            self._heard.ring(names)
+            self._topics.notify(names)
             self._listener.notify(names)
 
     def _check_open(self) -> None:

@@ -22,7 +22,7 @@ from stook.store.postgres.library import asyncpg
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-    from stook.store.postgres.heard import Heard
+    from stook.store.topics import Topics
 
 __all__ = ["Listener", "heard_as", "packed"]
 
@@ -59,11 +59,11 @@ class Listener:
     """Lives on `loop`; `notify` and `start` may be called from any thread."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Any]], channel: str, heard: Heard, loop: asyncio.AbstractEventLoop
+        self, connect: Callable[[], Awaitable[Any]], channel: str, topics: Topics, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._connect = connect
         self._channel = channel
-        self._heard = heard
+        self._topics = topics
         self._loop = loop
         self._lock = threading.Lock()
         self._gathered: dict[str, None] = {}
@@ -130,7 +130,7 @@ class Listener:
         connection.add_termination_listener(lambda _: self._woken.set())
         await connection.add_listener(self._channel, self._on_notification)
         if missed:
-            self._heard.ring_all()
+            self._topics.notify_all()
         while not connection.is_closed():
             with self._lock:
                 topics, self._gathered = self._gathered, {}
@@ -145,4 +145,4 @@ class Listener:
 
     def _on_notification(self, _connection: Any, pid: int, _channel: str, payload: str) -> None:
         if pid != self._own:  # what this process sent has rung here already
-            self._heard.ring(payload.split("\n"))
+            self._topics.notify(payload.split("\n"))

@@ -1,20 +1,30 @@
-"""Bringing a database's schema up to date."""
+"""Bringing a database's schema up to date, once its server answers."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
+import random
+import socket
+import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
-from stook.core.errors import ConfigError, NotInstalled
+from stook.core.errors import ConfigError, NotInstalled, StookError, StoreUnavailable
 from stook.store.migrations import check_version, migrations
 from stook.store.postgres.connect import connect, place_of
+from stook.store.postgres.errors import Cause, cause_of, translate
 from stook.store.postgres.guards import key_of
 from stook.store.postgres.library import asyncpg
+from stook.store.postgres.rerun import OUTAGE_SECONDS, Patience
 
 if TYPE_CHECKING:
     from stook.store.migrations import Migration
 
 __all__ = ["migrate"]
+
+log = logging.getLogger("stook.store")
 
 _OLDEST = 14
 # Not to_regclass: that may answer from a cache older than the lock just taken.
@@ -27,10 +37,49 @@ create table if not exists migration (
 )"""
 
 
-async def migrate(url: str, schema: str) -> None:
+async def migrate(url: str, schema: str, *, patience: float | None = None) -> None:
     """Applies what is missing, one transaction each; makes the schema if there is none. Any number of processes may
-    do this at once: each waits for the one before and then finds nothing left. `SchemaTooNew` for a database that a
-    newer program has changed. Raises what the network or asyncpg raised for the rest."""
+    do this at once: each waits for the one before and then finds nothing left.
+
+    A server that is away is waited for, which is logged, up to `patience` seconds (30, as verbs do), then it is
+    `StoreUnavailable`. What waiting cannot mend is raised at once: a wrong URL, password, database or role, a server
+    too old, `SchemaTooNew` for a database that a newer program has changed.
+    """
+    longest = OUTAGE_SECONDS if patience is None else patience
+    left, begun, waits = Patience(longest), time.monotonic(), False
+    while True:
+        tried = time.monotonic()
+        try:
+            await _migrate(url, schema)
+        except StookError:
+            raise
+        except Exception as error:
+            known = translate(error, place_of(url))
+            if known is None:
+                raise
+            if not longest or not _may_pass(error):
+                raise known from None
+            left.spend(time.monotonic() - tried)
+            delay = left.delay(Cause.lost, random.random())  # noqa: S311 - spreads callers
+            if delay is None:
+                took = time.monotonic() - begun
+                raise StoreUnavailable(f"{known.message}; tried for {took:.2g} s", hint=known.hint) from None
+            if not waits:
+                log.warning("%s; waiting for it, up to %g s", known.message, longest)
+                waits = True
+            await asyncio.sleep(delay)
+        else:
+            return
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the server may be there in a moment. Some errors of the network are mistakes of the URL's instead."""
+    if isinstance(error, (socket.gaierror, ssl.SSLError, PermissionError)) or "rejected SSL" in str(error):
+        return False
+    return cause_of(error) is Cause.lost
+
+
+async def _migrate(url: str, schema: str) -> None:
     steps = migrations("stook.store.postgres")
     connection = await connect(url, schema, timeout=None, warm=False, idle_in_transaction_session_timeout="0")
     try:

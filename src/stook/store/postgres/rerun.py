@@ -1,4 +1,4 @@
-"""When a verb that failed is run again, and how long before: pure arithmetic."""
+"""When a verb that failed is run again, or opening, and how long before: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class Patience:
                 return None if before >= _MOST[cause] else 0.0
             case _:
                 assert_never(cause)
+
+    def spend(self, seconds: float) -> None:
+        """A try itself took so long before it failed: that was waiting too."""
+        self._waited += seconds
 
     def _after_outage(self, before: int, draw: float) -> float | None:
         left = self._outage - self._waited

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stook.store.postgres.texts import Text
     from stook.store.statement import Row, Script, Statement
 
-__all__ = ["READ", "WRITE", "SeveralStatements", "Transaction"]
+__all__ = ["READ", "WRITE", "NeedsTransaction", "Transaction"]
 
 T = TypeVar("T")
 READ: Final = "begin isolation level repeatable read, read only"
@@ -32,8 +32,8 @@ COPY_BYTES: Final = 512 * 1024
 """From here on COPY is worth its own round trips: its rows are stored while the next are still on their way."""
 
 
-class SeveralStatements(Exception):
-    """A verb run without a transaction asked for a second statement. Nothing has happened."""
+class NeedsTransaction(Exception):
+    """A verb run without one asked for a second statement, or for a change. Nothing has happened."""
 
 
 class Transaction(Generic[T]):
@@ -137,13 +137,13 @@ class Transaction(Generic[T]):
     async def _before(self, text: Text) -> None:
         if self._held_back and not all(apart(text, other) for other, _ in self._held_back):
             await self._flush()
-        await self._start()
+        await self._start(changes=text.target is not None)
         self.statement = text.name
 
     async def _flush(self) -> None:
         if not self._held_back:
             return
-        await self._start()
+        await self._start(changes=True)
         together: list[tuple[Text, Sequence[Row]]] = []
         for text, rows in self._held_back:
             if text.columns is not None and _is_large(rows):
@@ -169,10 +169,10 @@ class Transaction(Generic[T]):
         await self._connection.fetch(merged(tuple(writes), receipt=not self.receipted), *params)
         self.receipted = True
 
-    async def _start(self) -> None:
+    async def _start(self, *, changes: bool = False) -> None:
         if self._begin is None:
-            if self._sent:
-                raise SeveralStatements
+            if self._sent or changes:
+                raise NeedsTransaction
             self._sent = 1
         elif not self._begun:
             self.statement = "begin"

@@ -19,7 +19,7 @@ from stook.core.errors import StookError, StoreUnavailable
 from stook.store.postgres.errors import Cause, cause_of, translate
 from stook.store.postgres.pool import Pool
 from stook.store.postgres.rerun import Patience
-from stook.store.postgres.run import READ, WRITE, SeveralStatements, Transaction
+from stook.store.postgres.run import READ, WRITE, NeedsTransaction, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,7 +72,7 @@ class Verbs:
         if verb not in self._several:
             try:
                 return (await self._run(self._readers, make, None)).answer
-            except SeveralStatements:
+            except NeedsTransaction:
                 self._several.add(verb)
         return (await self._run(self._readers, make, READ)).answer
 
@@ -104,7 +104,7 @@ class Verbs:
                     )
                     await transaction.run(make())
                     return transaction
-            except (StookError, SeveralStatements):
+            except (StookError, NeedsTransaction):
                 raise
             except Exception as error:  # noqa: BLE001 - `_rest` raises what is not the database's
                 cause = cause_of(error)

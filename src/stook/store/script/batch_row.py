@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from stook.store.statement import Script
 
-__all__ = ["BatchRow", "lock_batch", "lock_batches", "read_batch", "save_batches"]
+__all__ = ["BatchRow", "lock_batch", "lock_batches", "no_such_batch", "read_batch", "save_batches"]
 
 MOST_POLICIES = 1000
 _policies: dict[str, TaskPolicy] = {}
@@ -42,6 +42,8 @@ class BatchRow(msgspec.Struct, gc=False):
     policy: str
     max_concurrency: int | None
     total: int
+    consumed: int
+    """Items of its submission's input: those that were added, and those left out for their dedupe keys."""
     succeeded: int
     failed: int
     cancelled: int
@@ -111,6 +113,7 @@ class BatchRow(msgspec.Struct, gc=False):
             self.keyed,
             self.max_concurrency,
             self.total,
+            self.consumed,
             self.succeeded,
             self.failed,
             self.cancelled,
@@ -163,8 +166,12 @@ def read_batch(batch_id: bytes) -> Script[BatchRow]:
 
 def _there(row: BatchRow | None, batch_id: bytes) -> BatchRow:
     if row is None or row.phase == Phase.deleted.value:
-        raise NotFound(f"no such batch: {execution_id(batch_id, 0)}", hint="`stook batches` lists those there are")
+        raise no_such_batch(batch_id)
     return row
+
+
+def no_such_batch(batch_id: bytes) -> NotFound:
+    return NotFound(f"no such batch: {execution_id(batch_id, 0)}", hint="`stook batches` lists those there are")
 
 
 def save_batches(rows: Sequence[BatchRow]) -> Script[None]:

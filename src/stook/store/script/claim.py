@@ -6,7 +6,8 @@ operator. Limits are guarded by locks that only claims take.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,7 +18,7 @@ from stook.core.picks import pack, unpack
 from stook.core.states import State
 from stook.core.work import Claimed, Slice
 from stook.store.script.batch_row import decode_policy
-from stook.store.script.group import group_items, largest_group
+from stook.store.script.group import close_groups, form_groups, largest_group
 from stook.store.script.segment_row import offsets_of
 from stook.store.statement import All, Each, Guard, Many, Now
 
@@ -30,7 +31,6 @@ CONTENDED = 0.002
 """Seconds. Other claims hold every segment there is: they let go of what they do not take in a moment."""
 HEADS = 24
 """Segments looked at per task and project: more than a claim takes, so that a few at their limit hide nothing."""
-MOST_HEADS = 1024
 _OPEN = bytes([State.queued, State.scheduled])
 
 
@@ -40,6 +40,8 @@ class Ask(msgspec.Struct, kw_only=True):
     items: int
     slices: int
     idle: bool
+    hurried: bool = False
+    """Groups of batched tasks close with what is there."""
     lease_until: Callable[[int], int]
     """now → when the lease ends."""
     tokens: Callable[[], int]
@@ -77,15 +79,16 @@ class _Segment(msgspec.Struct, gc=False):
 
 def claim(ask: Ask) -> Script[Claimed]:
     """Slices for a worker, oldest right first, within every limit. A suspect is given only to an idle worker, alone."""
+    terms: list[Row] = yield All("claim_terms")
+    quotas = [row for row in terms if row[0] is not None]
     now: int = yield Now()
-    quotas: list[Row] = yield All("quotas")
-    suspect = yield from _suspect(ask, quotas, now)
+    found_flows: list[Row] = yield Each("claim_flows", [(task,) for task in ask.tasks])
+    suspect = yield from _suspect([task for task, project in found_flows if project is None], quotas, now)
     if suspect and ask.idle:
-        leased = yield from _lease(ask, [suspect], now, alone=True)
+        leased = yield from _lease(ask, [suspect], now, alone=True, forced={})
         if leased:
             return Claimed(leased, suspects=True)
-    found_flows: list[Row] = yield Each("claim_flows", [(task,) for task in ask.tasks])
-    flows = _unpaused(found_flows, quotas)
+    flows = _unpaused([flow for flow in found_flows if flow[1] is not None], quotas)
     full: list[bytes] = []
     most = HEADS
     while flows:
@@ -93,37 +96,46 @@ def claim(ask: Ask) -> Script[Claimed]:
         if not rows and not full:
             return Claimed([], suspects=suspect is not None, wait=CONTENDED)
         segments = {row[0]: _Segment(*row) for row in rows}
-        groups, wait_until = group_items(list(segments.values()), now)
-        size = largest_group(segments.values())
-        if wait_until is not None and size > most <= len(segments):
-            most = size
+        room, in_flight, weights = yield from _room(list(segments.values()), quotas, now)
+        forming = form_groups(list(segments.values()), room, now, hurried=ask.hurried)
+        if forming.short > most <= len(segments):
+            most = forming.short
             continue
-        room, in_flight, weights = yield from _room(groups, quotas, now)
-        blocked = {one.batch_id for one in groups if room.batches.get(one.batch_id, 1) <= 0}
+        blocked = {one.batch_id for one in forming.allowed if room.batches.get(one.batch_id, 1) <= 0}
+        slices = max(ask.slices, largest_group(segments.values()))
         shares = share(
-            [one.head() for one in groups],
+            [one.head() for one in forming.allowed],
             items=ask.items,
-            slices=max(ask.slices, size),
+            slices=slices,
             room=room,
             in_flight=in_flight,
             weights=weights,
         )
-        if not shares and blocked:
+        closed = close_groups(
+            _whole_groups(shares, segments, room),
+            {one.id: one for one in forming.allowed},
+            room,
+            now,
+            sated=len(shares) >= slices or sum(one.take for one in shares) >= ask.items,
+            more=any(count >= most for count in Counter((one.task, one.project) for one in segments.values()).values()),
+            hurried=ask.hurried,
+        )
+        if not closed.shares and blocked:
             full.extend(blocked)
             continue
-        taken = [(segments[one.head.id], one.take) for one in _whole_groups(shares, segments, room)]
-        leased = yield from _lease(ask, taken, now, alone=False)
+        taken = [(segments[one.head.id], one.take) for one in closed.shares]
+        leased = yield from _lease(ask, taken, now, alone=False, forced=closed.forced)
         if taken and not leased:
             continue
-        wait = None if wait_until is None else (wait_until - now) / 1_000_000
-        return Claimed(leased, suspects=suspect is not None, wait=wait)
+        moments = [one - now for one in (forming.wait_until, closed.wait_until) if one is not None]
+        return Claimed(leased, suspects=suspect is not None, wait=min(moments) / 1_000_000 if moments else None)
     return Claimed([], suspects=suspect is not None)
 
 
-def _suspect(ask: Ask, quotas: Sequence[Row], now: int) -> Script[tuple[_Segment, int] | None]:
+def _suspect(tasks: Sequence[str], quotas: Sequence[Row], now: int) -> Script[tuple[_Segment, int] | None]:
     """The oldest suspect that pauses and limits let run, and how many of its items; of the first few."""
-    after = dict.fromkeys(ask.tasks, 0)
-    for _ in range(HEADS):
+    after = dict.fromkeys(tasks, 0)
+    for _ in range(HEADS if tasks else 0):
         rows: list[Row] = yield Each("claim_suspect", list(after.items()))
         found = sorted((_Segment(*row) for row in rows), key=lambda one: one.id)
         after = {one.task: one.id for one in found}
@@ -198,7 +210,9 @@ def _room(
     return room, in_flight, {row[0]: row[1] for row in weights}
 
 
-def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: bool) -> Script[list[Slice]]:
+def _lease(
+    ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: bool, forced: Mapping[str, str]
+) -> Script[list[Slice]]:
     if not taken:
         return []
     used_up = [(one.id,) for one, count in taken if one.pos + count == one.stop]
@@ -263,7 +277,7 @@ def _lease(ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: 
                 lease_until=until,
                 exclusive=alone,
                 closed=bool(one.closed),
-                forced="retry" if one.closed and policy.batch is not None else None,
+                forced=None if policy.batch is None else "retry" if one.closed else forced.get(one.task),
             )
         )
     if rows:

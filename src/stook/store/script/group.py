@@ -1,18 +1,32 @@
-"""Batched tasks: what is at the front of the queue waits until it fills a group, or its time is up."""
+"""Groups of batched tasks form in the queue, across batches and workers: the claim gives them whole.
+
+    size members │ `timeout` after the first became ready │ no room under a limit for more │ a worker that drains
+
+Nobody holds members of a group that still forms. The worker only cuts what it is given: by size, by bytes, and where
+`Slice.forced` says that no more will come.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from stook.store.script.batch_row import decode_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["group_items", "largest_group"]
+    from stook.core.limits import Head, Room, Share
+    from stook.core.policy import BatchConfig
+
+__all__ = ["Closed", "Forming", "close_groups", "form_groups", "largest_group"]
+
+SECOND = 1_000_000
 
 
 class Waiting(Protocol):
+    @property
+    def id(self) -> int: ...
     @property
     def task(self) -> str: ...
     @property
@@ -25,38 +39,146 @@ class Waiting(Protocol):
     def ready_at(self) -> int: ...
     @property
     def closed(self) -> int: ...
+    def head(self) -> Head: ...
 
 
 W = TypeVar("W", bound=Waiting)
 
 
-def group_items(segments: Sequence[W], now: int) -> tuple[list[W], int | None]:
-    """The segments that may be claimed now, and when the next forming group closes by its timeout.
+@dataclass
+class Forming(Generic[W]):
+    allowed: list[W]
+    """The segments that may be claimed now."""
+    wait_until: int | None = None
+    """When the next group closes by its timeout."""
+    short: int = 0
+    """The size of the largest group that these segments do not fill: with more of them it could be full."""
 
-    Items of a batched task form a group across batches and workers: they stay in the queue, claimed by nobody, until
-    `size` are ready or the oldest has waited `timeout` seconds.
-    """
+
+@dataclass
+class Closed:
+    shares: list[Share]
+    forced: dict[str, str]
+    """By task: why its last group has fewer members than it could have."""
+    wait_until: int | None = None
+    """As in `Forming`, for what is left."""
+
+
+def form_groups(segments: Sequence[W], room: Room, now: int, *, hurried: bool = False) -> Forming[W]:
+    """Items of a batched task wait, claimed by nobody, until `size` are ready, or as many as limits let run, or the
+    oldest has waited `timeout` seconds. `hurried`: nobody waits for more."""
     ready: dict[str, int] = {}
     oldest: dict[str, int] = {}
     for one in segments:
         if not one.closed:
             ready[one.task] = ready.get(one.task, 0) + one.stop - one.pos
             oldest[one.task] = min(oldest.get(one.task, one.ready_at), one.ready_at)
-    allowed, wait_until = [], None
+    forming: Forming[W] = Forming([])
+    no_more = _no_more_fit(segments, room) if room.limited else frozenset()
     for one in segments:
-        config = decode_policy(one.policy).batch
-        if config is None or one.closed or ready[one.task] >= config.size:
-            allowed.append(one)
+        config = _config(one)
+        if config is None or ready[one.task] >= config.size or one.task in no_more:
+            forming.allowed.append(one)
             continue
-        closes_at = oldest[one.task] + round(config.timeout * 1_000_000)
-        if closes_at <= now:
-            allowed.append(one)
+        forming.short = max(forming.short, config.size)
+        closes_at = oldest[one.task] - one.ready_at + _closes_at(one)
+        if hurried or closes_at <= now:
+            forming.allowed.append(one)
         else:
-            wait_until = closes_at if wait_until is None else min(wait_until, closes_at)
-    return allowed, wait_until
+            forming.wait_until = _earlier(forming.wait_until, closes_at)
+    return forming
+
+
+def close_groups(
+    shares: list[Share],
+    segments: Mapping[int, W],
+    room: Room,
+    now: int,
+    *,
+    sated: bool,
+    more: bool,
+    hurried: bool = False,
+) -> Closed:
+    """What a worker gets of `shares` in `segments`, which were allowed and are given by their ids; `room` is what they
+    leave. `sated`: the worker wants no more than that. `more`: there may be segments that were not looked at.
+
+    Items behind the last full group stay where they are, unless their own time has come, or no others may join them.
+    """
+    closed = Closed([], {})
+    batched = [one for one in shares if _config(segments[one.head.id]) is not None]
+    for task in dict.fromkeys(one.head.task for one in batched):
+        open_ = [one for one in segments.values() if one.task == task and not one.closed]
+        given = [one for one in batched if one.head.task == task]
+        size, count = largest_group(open_), sum(one.take for one in given)
+        rest = count % size
+        if sum(one.stop - one.pos for one in open_) < size:
+            taken = {one.head.id for one in given}
+            members = [one for one in open_ if one.id in taken or room.left(one.head()) > 0]
+        elif not rest or (sated and count < size):
+            continue  # what does not fill a group was asked for to fill one
+        elif (sated or more) and count > size:
+            _leave(given, rest)
+            continue
+        else:
+            members = [segments[one.head.id] for one in _last(given, rest)]
+        closes_at = min(map(_closes_at, members))
+        if hurried:
+            closed.forced[task] = "drain"
+        elif closes_at <= now:
+            closed.forced[task] = "timeout"
+        elif all(room.left(one.head) <= 0 for one in given):
+            closed.forced[task] = "concurrency"
+        else:
+            _leave(given, rest)
+            closed.wait_until = _earlier(closed.wait_until, closes_at)
+    closed.shares = [one for one in shares if one.take]
+    return closed
 
 
 def largest_group(segments: Iterable[Waiting]) -> int:
     """The size of the largest group any of them may join; 0 where no task is batched."""
-    configs = (decode_policy(one.policy).batch for one in segments)
-    return max((config.size for config in configs if config is not None), default=0)
+    return max((config.size for config in map(_config, segments) if config is not None), default=0)
+
+
+def _config(one: Waiting) -> BatchConfig | None:
+    """None for what joins no group."""
+    return None if one.closed else decode_policy(one.policy).batch
+
+
+def _no_more_fit(segments: Sequence[W], room: Room) -> set[str]:
+    """Batched tasks whose ready items take all the room there is for them."""
+    room = room.copy()
+    open_: dict[str, list[Head]] = {}
+    for one in segments:
+        if _config(one) is not None:
+            head = one.head()
+            room.take(head, min(head.left, room.left(head)))
+            open_.setdefault(one.task, []).append(head)
+    return {task for task, heads in open_.items() if all(room.left(head) <= 0 for head in heads)}
+
+
+def _closes_at(one: Waiting) -> int:
+    """When a group whose first member it is closes by its timeout."""
+    config = decode_policy(one.policy).batch
+    return one.ready_at + (0 if config is None else round(config.timeout * SECOND))
+
+
+def _last(given: Sequence[Share], rest: int) -> list[Share]:
+    """Those that the last `rest` items are of."""
+    found = []
+    for one in reversed(given):
+        if rest > 0:
+            found.append(one)
+        rest -= one.take
+    return found
+
+
+def _leave(given: Sequence[Share], rest: int) -> None:
+    for one in _last(given, rest):
+        left = min(one.take, rest)
+        one.take -= left
+        rest -= left
+
+
+def _earlier(one: int | None, other: int) -> int:
+    return other if one is None else min(one, other)

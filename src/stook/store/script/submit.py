@@ -42,11 +42,13 @@ class NewBatch(msgspec.Struct, kw_only=True):
 
 
 class Created(msgspec.Struct):
-    """`created` is False when the key's batch was already there: `id` is its, `total` what it has so far."""
+    """`created` is False when the key's batch was already there: `id` is its, `total` what it has so far, `consumed`
+    how many items of the input were added or left out: its submission goes on behind them."""
 
     id: bytes
     created: bool
     total: int = 0
+    consumed: int = 0
     sealed: bool = False
     existing: Sequence[tuple[int, bytes, int]] = ()
     """As in `Appended`."""
@@ -61,19 +63,27 @@ class Appended(msgspec.Struct):
 
 def create_batch(new: NewBatch) -> Script[Created]:
     """An open batch. The same key again: the same batch; with another digest `KeyConflict`, nothing changed."""
+    earlier = yield from _of_key(new)
+    if earlier is not None:
+        return earlier
     now: int = yield Now()
-    if new.key is not None:
-        rows = yield All("find_batch_key", (new.project, new.key))
-        if rows:
-            batch_id, digest, total, sealed_at = rows[0]
-            if digest != new.digest:
-                raise KeyConflict(
-                    f"key {new.key!r} already stands for a batch with other content",
-                    hint="use another key, or the same content",
-                )
-            return Created(batch_id, created=False, total=total, sealed=sealed_at is not None)
-    yield Many("insert_batch", [_columns(new, now)])
+    yield Many("insert_batch", [msgspec.structs.astuple(_new_row(new, now))])
     return Created(new.id, created=True)
+
+
+def _of_key(new: NewBatch) -> Script[Created | None]:
+    if new.key is None:
+        return None
+    rows = yield All("find_batch_key", (new.project, new.key))
+    if not rows:
+        return None
+    batch_id, digest, total, consumed, sealed_at = rows[0]
+    if digest != new.digest:
+        raise KeyConflict(
+            f"key {new.key!r} already stands for a batch with other content",
+            hint="use another key, or the same content",
+        )
+    return Created(batch_id, created=False, total=total, consumed=consumed, sealed=sealed_at is not None)
 
 
 def append(
@@ -85,36 +95,40 @@ def append(
     expires_at: int | None = None,
     priority: int | None = None,
 ) -> Script[Appended]:
-    """Adds `chunks` after the first `at` items (None: at the end). Items the batch already has are passed over, so a
-    producer may send the same chunks again after a lost answer; a gap is a `Conflict`. `DuplicateKeys` changes
-    nothing. Items with dedupe keys are for `at=None` only: those left out shift the ones behind them."""
+    """Adds `chunks`, which follow on the first `at` items of the input (None: on all it has consumed). What it has
+    consumed is passed over, so a producer may send the same chunks again after a lost answer, which does not repeat
+    what was left out; a gap is a `Conflict`. `DuplicateKeys` changes nothing."""
     batch = yield from lock_batch(batch_id)
     now: int = yield Now()
     if batch.sealed_at is not None or batch.phase not in (Phase.open.value, Phase.paused.value):
         raise Conflict(f"batch {batch.public_id} takes no more items", hint="submit a new batch")
-    fresh = list(chunks)
-    existing: list[tuple[int, bytes, int]] = []
-    if at is None:
-        fresh, existing = yield from hold_keys(batch, fresh)
-    else:
-        fresh = _not_yet_there(batch, fresh, at)
+    passed = 0 if at is None else _consumed_before(batch, chunks, at)
+    fresh = list(chunks[passed:])
+    if not fresh:
+        return Appended(batch.total)
+    count = sum(chunk.count for chunk in fresh)
+    fresh, held = yield from hold_keys(batch, fresh)
     if fresh:
-        yield from _add(batch, fresh, now, run_at=run_at, expires_at=expires_at, priority=priority)
-    if fresh or existing:
-        yield from save_batches([batch])
-    return Appended(batch.total, existing)
+        level = batch.priority if priority is None else priority
+        rank = yield from next_rank(batch, level)
+        yield from _add(batch, fresh, now, rank, run_at=run_at, expires_at=expires_at, priority=level)
+    batch.consumed += count
+    yield from save_batches([batch])
+    before = sum(chunk.count for chunk in chunks[:passed])
+    return Appended(batch.total, [(before + offset, holder, index) for offset, holder, index in held])
 
 
-def _not_yet_there(batch: BatchRow, chunks: list[Chunk], at: int) -> list[Chunk]:
-    if at > batch.total:
-        raise Conflict(f"batch {batch.public_id} has {batch.total} items, these begin at {at}")
+def _consumed_before(batch: BatchRow, chunks: Sequence[Chunk], at: int) -> int:
+    """How many of the chunks."""
+    if at > batch.consumed:
+        raise Conflict(f"batch {batch.public_id} has consumed {batch.consumed} items, these begin at {at}")
     passed = 0
-    while passed < len(chunks) and at < batch.total:
+    while passed < len(chunks) and at < batch.consumed:
         at += chunks[passed].count
         passed += 1
-    if at > batch.total:
-        raise Conflict(f"batch {batch.public_id} has {batch.total} items, which is within one of these chunks")
-    return chunks[passed:]
+    if at > batch.consumed:
+        raise Conflict(f"batch {batch.public_id} has consumed {batch.consumed} items, which is within a chunk of these")
+    return passed
 
 
 def seal(batch_id: bytes) -> Script[None]:
@@ -123,6 +137,7 @@ def seal(batch_id: bytes) -> Script[None]:
     now: int = yield Now()
     if batch.sealed_at is None:
         yield from _seal(batch, now)
+        yield from save_batches([batch])
 
 
 def submit(
@@ -133,19 +148,29 @@ def submit(
     expires_at: int | None = None,
 ) -> Script[Created]:
     """Create, append and seal in one transaction: visible whole or not at all."""
-    created = yield from create_batch(new)
-    if not created.created:
-        return created
     if any(chunk.dedupe for chunk in chunks):
+        created = yield from create_batch(new)
+        if not created.created:
+            return created
         appended = yield from append(new.id, chunks, run_at=run_at, expires_at=expires_at)
         yield from seal(new.id)
-        return Created(new.id, created=True, total=appended.total, sealed=True, existing=appended.existing)
+        count = sum(chunk.count for chunk in chunks)
+        return Created(
+            new.id, created=True, total=appended.total, consumed=count, sealed=True, existing=appended.existing
+        )
+    earlier = yield from _of_key(new)
+    if earlier is not None:
+        return earlier
+    batch = _new_row(new, 0)  # nobody else knows it yet: it needs no lock, and is written once
+    rank = (yield from next_rank(batch, new.priority)) if chunks else 0
     now: int = yield Now()
-    batch = _as_created(new, now)  # nobody else knows it yet: it needs neither a lock nor a look
+    batch.created_at = now
     if chunks:
-        yield from _add(batch, chunks, now, run_at=run_at, expires_at=expires_at, priority=None)
+        yield from _add(batch, chunks, now, rank, run_at=run_at, expires_at=expires_at)
+        batch.consumed = batch.total
     yield from _seal(batch, now)
-    return Created(new.id, created=True, total=batch.total, sealed=True)
+    yield Many("insert_batch", [msgspec.structs.astuple(batch)])
+    return Created(new.id, created=True, total=batch.total, consumed=batch.consumed, sealed=True)
 
 
 def _seal(batch: BatchRow, now: int) -> Script[None]:
@@ -153,32 +178,9 @@ def _seal(batch: BatchRow, now: int) -> Script[None]:
     if batch.phase == Phase.open.value:
         batch.phase = Phase.active.value
     yield from close_if_done(batch, now)
-    yield from save_batches([batch])
 
 
-def _columns(new: NewBatch, now: int) -> tuple[object, ...]:
-    return (
-        new.id,
-        new.project,
-        new.task,
-        new.queue,
-        new.name,
-        new.key,
-        new.digest,
-        int(new.single),
-        Phase.open.value,
-        new.priority,
-        new.policy,
-        new.max_concurrency,
-        new.metadata,
-        now,
-        new.deadline_at,
-        new.open_until,
-    )
-
-
-def _as_created(new: NewBatch, now: int) -> BatchRow:
-    """The row that `insert_batch.sql` has just written, without reading it."""
+def _new_row(new: NewBatch, now: int) -> BatchRow:
     return BatchRow(
         id=new.id,
         project=new.project,
@@ -195,6 +197,7 @@ def _as_created(new: NewBatch, now: int) -> BatchRow:
         policy=new.policy,
         max_concurrency=new.max_concurrency,
         total=0,
+        consumed=0,
         succeeded=0,
         failed=0,
         cancelled=0,
@@ -225,14 +228,14 @@ def _add(
     batch: BatchRow,
     chunks: Sequence[Chunk],
     now: int,
+    rank: int,
     *,
     run_at: int | None,
     expires_at: int | None,
-    priority: int | None,
+    priority: int | None = None,
 ) -> Script[None]:
     later = run_at is not None and run_at > now
     level = batch.priority if priority is None else priority
-    rank = yield from next_rank(batch, level)
     chunk_rows, states, segments = [], [], []
     keys: list[tuple[bytes, str, int]] = []
     for chunk in chunks:

@@ -75,23 +75,24 @@ class SqliteStore:
         answer: T = self._writer.call(lambda: verb(*args, **kwargs)).result()
         return answer
 
-    async def wait(self, topics: tuple[str, ...], timeout: float) -> bool:
+    def mark(self) -> int:
+        return self._topics.mark()
+
+    async def wait(self, topics: tuple[str, ...], timeout: float, since: int | None = None) -> bool:
         """Within this process at once. Writes of other processes show in the file's data version, which wakes every
         waiter: they look, and wait again."""
-        with self._topics.listen(topics) as heard:
-            loop = asyncio.get_running_loop()
-            until = loop.time() + timeout
-            while True:
-                left = until - loop.time()
-                if left <= 0:
-                    return heard.is_set()
-                try:
-                    await asyncio.wait_for(heard.wait(), min(left, self._look))
-                except TimeoutError:
-                    if self._changed_elsewhere():
-                        return True
-                else:
-                    return True
+        mark = self._topics.mark() if since is None else since
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        while True:
+            left = until - loop.time()
+            if await self._topics.wait(topics, max(0.0, min(left, self._look)), mark):
+                return True
+            if self._changed_elsewhere():
+                self._topics.notify_all()
+                return True
+            if left <= self._look:
+                return False
 
     def _data_version(self) -> int:
         version: int = self._watcher.execute("pragma data_version").fetchone()[0]

@@ -8,6 +8,7 @@ ready ──group of about 5 ms──▶ child ──one answer per item──�
 from __future__ import annotations
 
 from collections import deque
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from stook.core.payload import split_array
@@ -135,9 +136,10 @@ class ProcessLane:
     def _next_group(self, most: int) -> list[Entry]:
         """Neighbours in the queue from one slice, without those that may not start any more."""
         group: list[Entry] = []
+        now = perf_counter_ns()
         while self._queue and len(group) < most and (not group or self._queue[0].held is group[0].held):
             entry = self._queue.popleft()
-            if entry.held.may_start(entry.offset):
+            if now < entry.held.expires and entry.held.may_start(entry.offset):
                 group.append(entry)
             else:
                 entry.held.withdraw(entry.offset)

@@ -1,5 +1,5 @@
--- Projects with ready work of a task, found by skipping along the ready index. `order by`, not min(): while it expects
--- few rows, the planner looks at them all.
+-- Projects with ready work of a task, found by skipping along the ready index; and the task without a project where
+-- suspects wait. `order by`, not min(): while it expects few rows, the planner looks at them all.
 with recursive flow (task, project) as (
     select t.task, (
         select s.project from segment s
@@ -14,4 +14,7 @@ with recursive flow (task, project) as (
         order by s.project limit 1
     ) from flow where project is not null
 )
-select task, project from flow where project is not null;
+select task, project from flow where project is not null
+union all
+select t.task, null from unnest($1::text[]) as t (task)
+where (select s.id from segment s where s.task = t.task and s.status = 2 and s.held = 0 order by s.id limit 1) is not null;

@@ -9,4 +9,7 @@ cross join lateral (
     where task = k.task and project = k.project and status = 0 and held = 0 and position(batch_id in k.skip) < 1
     order by priority desc, rank, id limit k.most
     for update skip locked
-) s join batch b on b.id = s.batch_id;
+) s cross join lateral (
+    -- After the segments, whatever the statistics say: OFFSET 0 keeps the planner from turning it round.
+    select policy, created_at, max_concurrency, ramp_at, metadata from batch where id = s.batch_id offset 0
+) b;

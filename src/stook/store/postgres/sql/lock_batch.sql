@@ -3,8 +3,8 @@
 select b.*, (extract(epoch from clock_timestamp()) * 1000000)::bigint
 from (
     select id, project, task, queue, name, key, digest, single, keyed, phase, ended, priority, policy,
-           max_concurrency, total, succeeded, failed, cancelled, expired, scheduled, suspended, settled, retries, losses,
-           streak, round, rank, stop, reason, probe, metadata, created_at, sealed_at, started_at, finished_at, ramp_at,
-           deadline_at, open_until
+           max_concurrency, total, consumed, succeeded, failed, cancelled, expired, scheduled, suspended, settled,
+           retries, losses, streak, round, rank, stop, reason, probe, metadata, created_at, sealed_at, started_at,
+           finished_at, ramp_at, deadline_at, open_until
     from batch where id = any($1::bytea[]) order by id for update
 ) b;

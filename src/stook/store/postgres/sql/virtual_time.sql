@@ -1,4 +1,5 @@
--- The front of a task's queue at one priority; where nothing waits there, that of its project.
+-- The front of a task's queue at one priority; where nothing waits there, that of its project. With the clock for the
+-- verb's `Now`.
 select coalesce(
     (
         select rank from segment
@@ -6,4 +7,4 @@ select coalesce(
         order by rank limit 1
     ),
     (select rank from segment where project = $1 and status + held = 0 order by rank limit 1)
-);
+), (extract(epoch from clock_timestamp()) * 1000000)::bigint;

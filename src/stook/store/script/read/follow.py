@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stook.core.payload import split_array
+from stook.core.phase import Phase
 from stook.core.picks import as_range, unpack, unpack_durations
 from stook.core.states import State
-from stook.store.script.batch_row import read_batch
+from stook.store.script.batch_row import no_such_batch
 from stook.store.script.read.limit import check_limit
 from stook.store.statement import All
 
@@ -54,13 +55,14 @@ def follow(batch_id: bytes, after: int = 0, limit: int = 5000) -> Script[Followe
     """Outcomes from settle number `after` on, all that begin within the next `limit` numbers: fewer than `limit` plus
     one chunk. Empty when nothing new has settled."""
     check_limit(limit)
-    batch = yield from read_batch(batch_id)
     after = max(after, 0)
-    blocks: list[OutcomeBlock] = []
-    if batch.settled > after:
-        blocks = yield from read_blocks(batch_id, after, limit)
+    rows: list[Row] = yield All("follow_outcomes", (batch_id, after, after + limit))
+    phase, settled = rows[0][:2] if rows else (Phase.deleted.value, 0)
+    if phase == Phase.deleted.value:
+        raise no_such_batch(batch_id)
+    blocks = [_block(row[2:], after) for row in rows if row[2] is not None]
     end = blocks[-1].settle + len(blocks[-1]) if blocks else after
-    return Followed(blocks, end, batch.ended_phase and end >= batch.settled)
+    return Followed(blocks, end, phase == Phase.closed.value and end >= settled)
 
 
 def read_blocks(batch_id: bytes, after: int, limit: int) -> Script[list[OutcomeBlock]]:

@@ -142,4 +142,4 @@ def _queue_facts(batch: BatchRow, facts: BatchFacts) -> Script[None]:
     ahead: list[Row] = yield All("read_ahead", (batch.task, batch.project, priority, rank, segment, _LOOKED_AT))
     facts.ahead, facts.ahead_more = ahead[0][0], ahead[0][1] >= _LOOKED_AT
     flows: list[Row] = yield Each("claim_flows", [(batch.task,)])
-    facts.projects = tuple(sorted(project for _, project in flows if project != batch.project))
+    facts.projects = tuple(sorted(project for _, project in flows if project not in (None, batch.project)))

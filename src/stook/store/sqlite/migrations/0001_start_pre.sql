@@ -34,6 +34,7 @@ create table batch (
     policy          text not null,
     max_concurrency integer,
     total           integer not null default 0,
+    consumed        integer not null default 0, -- items of the input: total, and those left out for their dedupe keys
     succeeded       integer not null default 0,
     failed          integer not null default 0,
     cancelled       integer not null default 0,

@@ -1,1 +1,1 @@
-select id, digest, total, sealed_at from batch where project = ?1 and key = ?2;
+select id, digest, total, consumed, sealed_at from batch where project = ?1 and key = ?2;

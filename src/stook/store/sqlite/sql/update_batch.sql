@@ -1,6 +1,6 @@
 update batch set
-    phase = ?2, ended = ?3, keyed = ?4, max_concurrency = ?5, total = ?6, succeeded = ?7, failed = ?8,
-    cancelled = ?9, expired = ?10, scheduled = ?11, suspended = ?12, settled = ?13, retries = ?14, losses = ?15,
-    streak = ?16, round = ?17, rank = ?18, stop = ?19, reason = ?20, probe = ?21, sealed_at = ?22,
-    started_at = ?23, finished_at = ?24, ramp_at = ?25, deadline_at = ?26, open_until = ?27
+    phase = ?2, ended = ?3, keyed = ?4, max_concurrency = ?5, total = ?6, consumed = ?7, succeeded = ?8,
+    failed = ?9, cancelled = ?10, expired = ?11, scheduled = ?12, suspended = ?13, settled = ?14, retries = ?15,
+    losses = ?16, streak = ?17, round = ?18, rank = ?19, stop = ?20, reason = ?21, probe = ?22, sealed_at = ?23,
+    started_at = ?24, finished_at = ?25, ramp_at = ?26, deadline_at = ?27, open_until = ?28
 where id = ?1;

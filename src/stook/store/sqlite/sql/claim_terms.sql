@@ -1,0 +1,2 @@
+-- Limits and pauses.
+select scope, project, name, max_concurrency, paused from quota;
