@@ -1,4 +1,4 @@
-"""The trust budgets in short: T1 and T2 for a minute on each database, T3 and T5 smaller. STOOK_SOAK_SECONDS is how long,
+"""The trust budgets in short: T1 and T2 for a minute each, T3 and T5 smaller. STOOK_SOAK_SECONDS is how long,
 STOOK_SOAK_SEED repeats a run; `python -m soak` is the whole of it."""
 
 from __future__ import annotations
