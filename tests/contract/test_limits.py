@@ -64,27 +64,31 @@ async def test_a_limit_is_exact_however_many_claim_at_once(store, scope):
             slices = (await take(store, 4, worker=name)).slices
             in_flight += len(indexes(slices))
             most = max(most, in_flight)
+            await watch.look()
             in_flight -= len(indexes(slices))  # gone before the answer comes: never counts too much
             await send(store, *(succeed(one) for one in slices))
             done += len(indexes(slices))
 
     store.audited = False
-    live = asyncio.create_task(_watch(store, done_when := asyncio.Event()))
+    watch = _Watch(store)
     await asyncio.gather(*(worker(f"w{n}") for n in range(6)))
-    done_when.set()
-    assert 0 < await live <= 10
+    assert 0 < watch.most <= 10
     assert done > 10
     await store.audit()
 
 
-async def _watch(store, end: asyncio.Event) -> int:
+class _Watch:
     """The most that was ever seen in flight."""
-    most = 0
-    while not end.is_set():
-        (rows,) = await store.tables.fetch("select coalesce(sum(live), 0) from lease")
-        most = max(most, int(rows[0][0]))
-        await asyncio.sleep(0)
-    return most
+
+    def __init__(self, store) -> None:
+        self._store = store
+        self._turn = asyncio.Lock()
+        self.most = 0
+
+    async def look(self) -> None:
+        async with self._turn:
+            (rows,) = await self._store.tables.fetch("select coalesce(sum(live), 0) from lease")
+        self.most = max(self.most, int(rows[0][0]))
 
 
 async def test_the_tightest_limit_counts(store):

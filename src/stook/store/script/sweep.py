@@ -1,5 +1,7 @@
 """What time does: due items become ready, lapsed leases come back, deadlines end things. Each verb takes a bounded
-bite and says how much it did, so no sweep holds the store for long."""
+bite and says how much it did, so no sweep holds the store for long.
+
+The clock is read again once the batches are locked: what others did while they were waited for came before."""
 
 from __future__ import annotations
 
@@ -35,6 +37,7 @@ def promote_due(limit: int = 500) -> Script[int]:
     if not due:
         return 0
     batches = yield from lock_batches(batch_id for _, batch_id in due)
+    now = yield Now()
     rows: list[Row] = yield Each("lock_due_segment", [(segment_id, now) for segment_id, _ in due])
     content: list[Row] = yield Each("read_state", list({(row[1], row[2]) for row in rows}))
     states = {(batch_id, first): found for batch_id, first, found in content}
@@ -60,22 +63,22 @@ def expire_leases(limit: int = 100) -> Script[int]:
     """Leases whose worker has not been heard of in time."""
     now: int = yield Now()
     rows: list[Row] = yield All("lapsed_leases", (now, limit))
-    return (yield from _lose(rows, now, lapsed=True))
+    return (yield from _lose(rows, lapsed=True))
 
 
 def lose_workers(workers: Sequence[str]) -> Script[int]:
     """Workers known to be dead (their process is gone): their leases come back without waiting for the end."""
-    now: int = yield Now()
     rows: list[Row] = yield Each("worker_leases", [(worker,) for worker in workers])
-    lost = yield from _lose(rows, now, lapsed=False)
+    lost = yield from _lose(rows, lapsed=False)
     yield Many("delete_worker", [(worker,) for worker in workers])
     return lost
 
 
-def _lose(rows: Sequence[Row], now: int, *, lapsed: bool) -> Script[int]:
+def _lose(rows: Sequence[Row], *, lapsed: bool) -> Script[int]:
     if not rows:
         return 0
     batches = yield from lock_batches(batch_id for _, batch_id, _ in rows)
+    now: int = yield Now()
     leases: list[Row] = yield Each("lock_lease", sorted({(token,) for token, _, _ in rows}))
     flushes = {batch_id: Flush(batch, now) for batch_id, batch in batches.items()}
     lost = 0
@@ -96,6 +99,7 @@ def expire_waiting(limit: int = 500) -> Script[int]:
     if not due:
         return 0
     batches = yield from lock_batches(batch_id for _, batch_id in due)
+    now = yield Now()
     rows: list[Row] = yield Each("lock_expiring_segment", [(segment_id,) for segment_id, _ in due])
     content: list[Row] = yield Each("lock_state", list({(row[1], row[2]) for row in rows}))
     states = {(batch_id, first): found for batch_id, first, found in content}
@@ -123,6 +127,7 @@ def end_overdue(limit: int = 20) -> Script[int]:
     overdue: list[Row] = yield All("overdue_batches", (now, limit))
     abandoned: list[Row] = yield All("abandoned_batches", (now, limit))
     batches = yield from lock_batches(batch_id for (batch_id,) in (*overdue, *abandoned))
+    now = yield Now()
     ended = []
     for batch in batches.values():
         if batch.ended_phase or batch.stop in (Stop.expire.value, Stop.hard.value):
