@@ -314,10 +314,3 @@ def test_a_worker_that_cannot_go_on_is_an_error_and_no_hang(where):
             for wait in waits:
                 with pytest.raises(StoreFull):
                     wait()
-
-
-def test_a_closed_store_is_one_file(tmp_path):
-    with App("test", store=str(tmp_path / "one.db")) as app:
-        assert app.task("double")(lambda n: 2 * n).map(range(10)).show().counters.total == 10
-        assert len(list(tmp_path.iterdir())) > 1
-    assert [path.name for path in tmp_path.iterdir()] == ["one.db"]

@@ -108,6 +108,6 @@ class SqliteStore:
         self.close_blocking()
 
     def close_blocking(self) -> None:
+        self._writer.close()
         self._reader.close()
         self._watcher.close()
-        self._writer.close()  # the last to leave moves the log into the file
