@@ -120,6 +120,7 @@ async def take(
     hurried: bool = False,
     worker: str = "w",
     lease: float = 60.0,
+    project: str | None = None,
 ) -> Claimed:
     until = round(lease * 1_000_000)
     ask = Ask(
@@ -131,6 +132,7 @@ async def take(
         hurried=hurried,
         lease_until=lambda now: now + until,
         tokens=store.tokens,
+        project=project,
     )
     return await store.write(claim, ask)
 

@@ -122,3 +122,16 @@ async def test_nothing_of_a_deleted_batch_is_claimed(store):
 async def test_purging_with_nothing_deleted_does_nothing(store):
     await rich_batch(store)
     assert await store.write(purge) is None
+
+
+async def test_the_number_of_an_event_is_never_used_again(store):
+    """It is the cursor of those who follow the project."""
+    seen = []
+    for _ in range(3):
+        batch_id = await submit_items(store, 1)
+        await drain(store)
+        (rows,) = await store.tables.fetch("select max(id) from event")
+        seen.append(rows[0][0])
+        await store.write(delete, batch_id)
+        await purge_all(store)
+    assert seen == sorted(set(seen))

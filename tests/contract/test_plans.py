@@ -103,6 +103,7 @@ def hot_statements(store, big, one):
         "claim_flows": ("t",),
         "claim_heads": ("t", "default", b"", 24),
         "claim_suspect": ("t", 0),
+        "claim_suspect_of": ("t", 0, "default"),
         "deleted_batch": (),
         "due_segments": (now, 500),
         "expiring_segments": (now, 500),
@@ -191,6 +192,7 @@ async def test_hot_statements_of_postgresql_touch_a_handful_of_rows(store):
     [
         ("claim_heads", "segment_ready"),
         ("claim_suspect", "segment_suspect"),
+        ("claim_suspect_of", "segment_suspect"),
         ("due_segments", "segment_due"),
         ("find_batch_key", "batch_key"),
         ("latest_failure", "PRIMARY KEY"),

@@ -34,6 +34,7 @@ KEYS = [[BATCH] * 3, [10, 20, 500]]
 CASES = {
     "claim_heads": [["t1"], ["p1"], [b""], [24]],
     "claim_suspect": [["t1", "t2"], [0, 0]],
+    "claim_suspect_of": [["t1", "t2"], [0, 0], ["p1", "p1"]],
     "claim_flows": [["t1", "t2"]],
     "virtual_time": ["p1", "t1", 0],
     "read_chunk": KEYS,

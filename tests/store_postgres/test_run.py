@@ -106,9 +106,10 @@ async def test_every_commit_waits_for_the_disk_but_a_claims(sent, store):
 async def test_a_submission_writes_its_batch_once(sent, store):
     sent.clear()
     await submit_items(store, 4, per=2)
-    begin, front, writes, commit = sent
+    begin, front, quotas, writes, commit = sent
     assert (begin, commit) == ("begin", "commit")
     assert "rank" in front
+    assert "from project" in quotas
     assert all(f"insert into {table}" in writes for table in ("batch", "chunk", "state", "segment"))
 
 

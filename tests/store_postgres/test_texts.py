@@ -21,10 +21,12 @@ def test_what_a_statement_touches_is_read_off_its_text():
 def test_only_plain_inserts_may_go_by_copy():
     assert texts()["insert_state"].columns == ("batch_id", "first", "states")
     assert {name for name, text in texts().items() if text.columns} == {
+        "insert_action",
         "insert_batch",
         "insert_chunk",
         "insert_event",
         "insert_failure",
+        "insert_key",
         "insert_lease",
         "insert_outcome",
         "insert_segment",

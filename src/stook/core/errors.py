@@ -13,6 +13,7 @@ StookError
 ├── NotFound               no such batch, execution, task
 ├── Conflict               the object is not in a state that allows this
 │   └── KeyConflict        same idempotency key, other content
+├── QuotaExceeded          the project may not submit so much now
 ├── StoreError             the database or disk refused
 │   ├── StoreFull
 │   ├── StoreReadOnly
@@ -44,6 +45,7 @@ __all__ = [
     "OptionError",
     "PayloadError",
     "PayloadTooLarge",
+    "QuotaExceeded",
     "ResultTimeout",
     "SchemaTooNew",
     "StookError",
@@ -147,6 +149,29 @@ class Conflict(StookError):
 
 class KeyConflict(Conflict):
     code = "key_conflict"
+
+
+class QuotaExceeded(StookError):
+    """`limit` names the project's limit, `most` is its value, `room` what it would still let in; `retry_after` seconds
+    may help, None: nobody knows."""
+
+    code = "quota_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str,
+        most: float,
+        room: int,
+        retry_after: float | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.limit = limit
+        self.most = most
+        self.room = room
+        self.retry_after = retry_after
 
 
 class StoreError(StookError):

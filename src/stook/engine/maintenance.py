@@ -15,8 +15,10 @@ from stook.core.states import BatchState
 from stook.engine import process
 from stook.engine.listening import listening
 from stook.store.script.delete import purge
+from stook.store.script.project import count_project, counted_projects
 from stook.store.script.read.batch_list import list_batches
 from stook.store.script.recount import reconcile, recount
+from stook.store.script.request import old_requests, purge_requests
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
 from stook.store.script.upkeep import look_ahead
 from stook.store.script.worker_row import list_workers
@@ -90,6 +92,17 @@ class Maintenance:
         while (batch_id := await self._store.write(purge)) is not None:
             await self._blobs.store.drop(batch_id)
 
+    async def count_queues(self) -> None:
+        """Of the projects whose queue is limited, so that what was under way when the limit was set is in it."""
+        for name in await self._store.read(counted_projects):
+            await self._store.write(count_project, name)
+
+    async def forget_answers(self) -> None:
+        """Removes what was answered under idempotency keys longer ago than they are kept, a bite at a time."""
+        if await self._store.read(old_requests):
+            while await self._store.write(purge_requests):
+                pass
+
     async def recount_next(self) -> list[str]:
         """Counts the next live batch again and repairs what is wrong, which nothing should ever have to; returns what
         that was, in words. Each batch has its turn, then the newest again."""
@@ -121,6 +134,8 @@ class Maintenance:
                     if loop.time() - recounted > RECOUNT:
                         recounted = loop.time()
                         await self._safely(self.recount_next())
+                        await self._safely(self.forget_answers())
+                        await self._safely(self.count_queues())
                     pause = await self._safely(self._sweep())
                     await self._safely(self.purge())
                     if pause is None:

@@ -12,6 +12,7 @@ from stook.core.ids import BatchIds
 from stook.core.states import State
 from stook.engine.feed import Feeds
 from stook.engine.intake import BITE_BYTES, BITE_ITEMS, Chunker, Intake
+from stook.engine.item_times import item_times
 from stook.engine.names import check_name
 from stook.engine.options import Block, Options, check_count
 from stook.engine.quota import UNCHANGED, Quotas, Unchanged
@@ -67,7 +68,7 @@ class Engine(Reading):
         """A whole batch in one transaction: there and sealed, or not there at all. The key of an earlier call: that
         batch as it is, which may still be open."""
         now = await self.store.read(read_clock) if options.deadline is not None else 0
-        run_at, expires_at = await self._times(options)
+        run_at, expires_at = await item_times(self.store, options)
         new = self._new_batch(task, policy, options, now)
         chunker = Chunker(self.blobs, new.id)
         chunks = [
@@ -78,7 +79,7 @@ class Engine(Reading):
 
     async def intake(self, created: Created, options: Options) -> Intake:
         """Where the batch's items go; begins behind those its submission has consumed."""
-        run_at, expires_at = await self._times(options)
+        run_at, expires_at = await item_times(self.store, options)
         return Intake(self.store, self.blobs, created.id, at=created.consumed, run_at=run_at, expires_at=expires_at)
 
     async def seal(self, batch_id: bytes) -> None:
@@ -109,7 +110,7 @@ class Engine(Reading):
         """(batch, index, created)."""
         if dedupe is not None:
             check_name("dedupe_key", dedupe)
-        run_at, expires_at = await self._times(options)
+        run_at, expires_at = await item_times(self.store, options)
         await self._quotas.declare(task, policy.max_concurrency)
         single = Single(
             self.project,
@@ -184,13 +185,6 @@ class Engine(Reading):
             metadata=options.metadata_json(),
             deadline_at=None if options.deadline is None else now + round(options.deadline * 1_000_000),
         )
-
-    async def _times(self, options: Options) -> tuple[int | None, int | None]:
-        if options.delay is None and options.expires_in is None:
-            return options.run_at, None
-        now = await self.store.read(read_clock)
-        run_at = options.run_at if options.delay is None else now + round(options.delay * 1_000_000)
-        return run_at, None if options.expires_in is None else now + round(options.expires_in * 1_000_000)
 
 
 def _joined(blocks: Sequence[Block]) -> Sequence[Block]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stook.core.chunk import MAX_BYTES, MAX_ITEMS
-from stook.core.errors import PayloadTooLarge, StoreError, StoreUnavailable
+from stook.core.errors import PayloadTooLarge, QuotaExceeded, StoreError, StoreUnavailable
 from stook.engine.intake import Chunker
-from stook.store.script.delete import delete
+from stook.store.script.delete import delete, drop_blobs
 from stook.store.script.submit import NewBatch, submit
 
 if TYPE_CHECKING:
@@ -90,6 +90,16 @@ class Singles:
                 metadata=single.metadata,
             )
             created = await self._store.write(submit, new, chunks, run_at=single.run_at, expires_at=single.expires_at)
+        except QuotaExceeded as error:
+            await self._forget_blobs(batch_id, group)
+            if len(group) == 1 or not error.room:
+                _refuse(group, error)
+                return
+            # Some may fit: nobody is refused for what others brought.
+            some = min(error.room, len(group) // 2 if error.limit == "max_payload_bytes" else len(group) - 1)
+            await self._submit(single, group[:some])
+            await self._submit(single, group[some:])
+            return
         except Exception as error:  # noqa: BLE001 - each caller gets it
             _refuse(group, error)
             return
@@ -105,6 +115,13 @@ class Singles:
         if not index:
             with contextlib.suppress(StoreError):
                 await self._store.write(delete, batch_id)  # nothing is in it: every key was held
+
+    async def _forget_blobs(self, batch_id: bytes, group: list[_Waiting]) -> None:
+        """Of a batch that came to nothing."""
+        if any(len(one.payload) > self._blobs.inline for one in group):
+            with contextlib.suppress(StoreError):
+                await self._blobs.store.drop(batch_id)
+                await self._store.write(drop_blobs, batch_id)
 
 
 def _refuse(waiting: list[_Waiting], error: Exception) -> None:

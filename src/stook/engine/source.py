@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
 
-__all__ = ["LocalSource"]
+__all__ = ["LocalSource", "topics_of"]
 
 
 class LocalSource:
     """Implements `stook.worker.source.Source`, for one worker. `still`: the store's clock is moved by hand, so that
-    nobody waits for what a claim announces for later."""
+    nobody waits for what a claim announces for later. `project`: only its work is claimed; else that of all."""
 
-    def __init__(self, store: Store, blobs: Blobs, *, still: bool = False) -> None:
+    def __init__(self, store: Store, blobs: Blobs, *, still: bool = False, project: str | None = None) -> None:
         self._store = store
         self._blobs = blobs
         self._still = still
+        self._project = project
         self._mark: int | None = None
         """Before the first claim since the last wait."""
 
@@ -47,6 +48,7 @@ class LocalSource:
             hurried=claim_.hurried,
             lease_until=lambda now: now + lease,
             tokens=lambda: secrets.randbits(62),
+            project=self._project,
         )
         claimed = await self._store.write(claim, ask)
         if any(one.blobs for one in claimed.slices):
@@ -81,9 +83,14 @@ class LocalSource:
     async def wait(self, tasks: Sequence[str], timeout: float) -> bool:
         since, self._mark = self._mark, None
         try:
-            return await self._store.wait((*(f"task:{task}" for task in tasks), "quota", "signal"), timeout, since)
+            return await self._store.wait(topics_of(tasks), timeout, since)
         except StoreError:
             return False
+
+
+def topics_of(tasks: Sequence[str]) -> tuple[str, ...]:
+    """What rings when there may be work for a worker of these tasks."""
+    return (*(f"task:{task}" for task in tasks), "quota", "signal")
 
 
 def _unreadable(offset: int, error: StoreError) -> Trouble:

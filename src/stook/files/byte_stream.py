@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 from stook.core.errors import InputError, PayloadTooLarge
 from stook.files.block import BLOCK_BYTES, place
@@ -13,11 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["ByteStream", "open_error", "whole_lines"]
+__all__ = ["ByteStream", "Source", "open_error", "text_start", "whole_lines"]
 
 _GZIP: Final = b"\x1f\x8b"
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Source(Protocol):
+    """`name` stands for it in errors."""
+
+    name: str
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, none at the end."""
+        ...
 
 
 class ByteStream:
@@ -45,12 +55,17 @@ class ByteStream:
         if self._started:
             return data
         self._started = True
-        if data.startswith(_UTF16_MARKS):
-            raise InputError("the text is UTF-16", where=self.name, hint="save it as UTF-8")
-        return data.removeprefix(_UTF8_MARK)
+        return text_start(data, self.name)
 
     def close(self) -> None:
         self._file.close()
+
+
+def text_start(data: bytes, name: str) -> bytes:
+    """The first bytes of a text without byte order mark."""
+    if data.startswith(_UTF16_MARKS):
+        raise InputError("the text is UTF-16", where=name, hint="save it as UTF-8")
+    return data.removeprefix(_UTF8_MARK)
 
 
 def open_error(name: str, error: OSError) -> InputError:
@@ -59,7 +74,7 @@ def open_error(name: str, error: OSError) -> InputError:
     return InputError(f"cannot be read: {error.strerror or error}", where=name)
 
 
-def whole_lines(stream: ByteStream, limit: int) -> Iterator[bytes]:
+def whole_lines(stream: Source, limit: int) -> Iterator[bytes]:
     """Pieces of about 64 KiB that begin and end with a line, without the last newline.
 
     `PayloadTooLarge` for a line longer than `limit`, before it is all in memory.

@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING
 from stook.core.errors import InputError
 from stook.core.payload import encode_many
 from stook.files.block import Block, fitting, place
-from stook.files.byte_stream import ByteStream, whole_lines
+from stook.files.byte_stream import whole_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from stook.files.byte_stream import Source
 
 __all__ = ["check_header", "read_csv"]
 
 _FIRST_ROWS = 16
 
 
-def read_csv(stream: ByteStream, limit: int, delimiter: str = ",") -> Iterator[Block]:
+def read_csv(stream: Source, limit: int, delimiter: str = ",") -> Iterator[Block]:
     """Reads the header at once, rows as they are asked for.
 
     `InputError` with the line of a bad header, a row with too many or too few cells, a quote without end.
@@ -120,7 +122,7 @@ class _Table:
         return InputError(f"malformed row: {text}", where=where)
 
 
-def _text_lines(stream: ByteStream, limit: int) -> Iterator[str]:
+def _text_lines(stream: Source, limit: int) -> Iterator[str]:
     line = 1
     for piece in whole_lines(stream, limit):
         try:

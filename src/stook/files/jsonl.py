@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from stook.core.errors import PayloadError
 from stook.core.payload import Invalid, check_many
 from stook.files.block import BLOCK_ITEMS, Block, place
-from stook.files.byte_stream import ByteStream, whole_lines
+from stook.files.byte_stream import whole_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from stook.files.byte_stream import Source
+
 __all__ = ["read_jsonl"]
 
 
-def read_jsonl(stream: ByteStream, limit: int) -> Iterator[Block]:
+def read_jsonl(stream: Source, limit: int) -> Iterator[Block]:
     """`PayloadError` with line and column of the first line that is no payload."""
     index, first = 0, 1
     for piece in whole_lines(stream, limit):

@@ -67,6 +67,11 @@ class BatchRow(msgspec.Struct, gc=False):
     ramp_at: int | None
     deadline_at: int | None
     open_until: int | None
+    known_open: int = 0
+    """How many items had not ended when the quotas of its project were last told."""
+
+    def __post_init__(self) -> None:
+        self.known_open = self.total - self.terminal
 
     @property
     def public_id(self) -> str:
@@ -103,6 +108,10 @@ class BatchRow(msgspec.Struct, gc=False):
     def resting_phase(self) -> Phase:
         """The phase of a batch that nothing holds back."""
         return Phase.open if self.sealed_at is None else Phase.active
+
+    def columns(self) -> tuple[object, ...]:
+        """Parameters of `insert_batch.sql`."""
+        return msgspec.structs.astuple(self)[:-1]
 
     def changed(self) -> tuple[object, ...]:
         """Parameters of `update_batch.sql`."""
@@ -176,3 +185,12 @@ def no_such_batch(batch_id: bytes) -> NotFound:
 
 def save_batches(rows: Sequence[BatchRow]) -> Script[None]:
     yield Many("update_batch", [row.changed() for row in rows])
+    changes = [
+        (row.project, row.id, row.total, row.known_open, row.total - row.terminal)
+        for row in rows
+        if row.known_open != row.total - row.terminal
+    ]
+    if changes:
+        yield Many("insert_queue_change", changes)
+        for row in rows:
+            row.known_open = row.total - row.terminal

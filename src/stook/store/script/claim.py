@@ -45,10 +45,12 @@ class Ask(msgspec.Struct, kw_only=True):
     lease_until: Callable[[int], int]
     """now → when the lease ends."""
     tokens: Callable[[], int]
+    project: str | None = None
+    """Only work of this project; None: of all."""
 
 
 class _Segment(msgspec.Struct, gc=False):
-    """Columns of `claim_heads.sql` and `claim_suspect.sql`."""
+    """Columns of `claim_heads.sql`, `claim_suspect.sql` and `claim_suspect_of.sql`."""
 
     id: int
     batch_id: bytes
@@ -83,12 +85,12 @@ def claim(ask: Ask) -> Script[Claimed]:
     quotas = [row for row in terms if row[0] is not None]
     now: int = yield Now()
     found_flows: list[Row] = yield Each("claim_flows", [(task,) for task in ask.tasks])
-    suspect = yield from _suspect([task for task, project in found_flows if project is None], quotas, now)
+    suspect = yield from _suspect(ask, found_flows, quotas, now)
     if suspect and ask.idle:
         leased = yield from _lease(ask, [suspect], now, alone=True, forced={})
         if leased:
             return Claimed(leased, suspects=True)
-    flows = _unpaused([flow for flow in found_flows if flow[1] is not None], quotas)
+    flows = _unpaused(_own(ask, found_flows), quotas)
     full: list[bytes] = []
     most = HEADS
     while flows:
@@ -132,11 +134,11 @@ def claim(ask: Ask) -> Script[Claimed]:
     return Claimed([], suspects=suspect is not None)
 
 
-def _suspect(tasks: Sequence[str], quotas: Sequence[Row], now: int) -> Script[tuple[_Segment, int] | None]:
+def _suspect(ask: Ask, flows: Sequence[Row], quotas: Sequence[Row], now: int) -> Script[tuple[_Segment, int] | None]:
     """The oldest suspect that pauses and limits let run, and how many of its items; of the first few."""
-    after = dict.fromkeys(tasks, 0)
-    for _ in range(HEADS if tasks else 0):
-        rows: list[Row] = yield Each("claim_suspect", list(after.items()))
+    after = {task: 0 for task, project in flows if project is None}
+    for _ in range(HEADS if after else 0):
+        rows: list[Row] = yield _look_for_suspects(ask, after)
         found = sorted((_Segment(*row) for row in rows), key=lambda one: one.id)
         after = {one.task: one.id for one in found}
         for one in found:
@@ -148,6 +150,17 @@ def _suspect(tasks: Sequence[str], quotas: Sequence[Row], now: int) -> Script[tu
         if not after:
             break
     return None
+
+
+def _look_for_suspects(ask: Ask, after: dict[str, int]) -> Each:
+    """The next of each task behind the one seen last."""
+    if ask.project is None:
+        return Each("claim_suspect", list(after.items()))
+    return Each("claim_suspect_of", [(task, seen, ask.project) for task, seen in after.items()])
+
+
+def _own(ask: Ask, flows: Sequence[Row]) -> Sequence[Row]:
+    return [flow for flow in flows if flow[1] is not None and ask.project in (None, flow[1])]
 
 
 def _whole_groups(shares: list[Share], segments: dict[int, _Segment], room: Room) -> list[Share]:

@@ -12,9 +12,21 @@ from stook.store.statement import All, Notify, Run
 if TYPE_CHECKING:
     from stook.store.statement import Row, Script
 
-__all__ = ["delete", "purge"]
+__all__ = ["delete", "drop_blobs", "purge"]
 
-TABLES = ("outcome", "chunk", "state", "failure", "failure_group", "item_key", "dedupe", "event", "blob", "segment")
+TABLES = (
+    "outcome",
+    "chunk",
+    "state",
+    "failure",
+    "failure_group",
+    "item_key",
+    "dedupe",
+    "event",
+    "blob",
+    "segment",
+    "batch_size",
+)
 
 
 def delete(batch_id: bytes) -> Script[None]:
@@ -41,3 +53,9 @@ def purge(limit: int = 200) -> Script[bytes | None]:
             return batch_id
     yield Run("purge_batch", (batch_id,))
     return batch_id
+
+
+def drop_blobs(batch_id: bytes) -> Script[int]:
+    """Of a batch that never came to be; returns how many were in rows."""
+    removed: int = yield Run("purge_blob", (batch_id, 2**31 - 1))
+    return removed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stook.core.retry_scope import RetryScope
+from stook.store.script.action import FINISHED, end_actions
 from stook.store.script.reopen import reopen
 
 if TYPE_CHECKING:
@@ -39,5 +40,7 @@ def after_probe(batch: BatchRow, now: int, *, ended: int, failed: int) -> Script
     batch.probe = None
     if probe.failed * 2 > probe.tried:
         batch.reason = f"{probe.failed} of {probe.tried} tried first failed again, the rest was left as it is"
+        yield from end_actions(batch, now, FINISHED)
         return
-    yield from reopen(batch, now, probe.scope, None, after=probe.end)
+    count, _ = yield from reopen(batch, now, probe.scope, None, after=probe.end)
+    yield from end_actions(batch, now, FINISHED, count)

@@ -8,6 +8,7 @@ from stook.core.errors import Conflict
 from stook.core.phase import Phase, Stop
 from stook.core.picks import as_range
 from stook.core.states import State
+from stook.store.script.action import ABORTED, end_actions
 from stook.store.script.batch_row import lock_batch, save_batches
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import free_keys
@@ -65,6 +66,8 @@ def stop_waiting(batch: BatchRow, now: int, stop: Stop) -> Script[None]:
     leased: dict[int, set[int]] = {}
     for _, first, lo, hi, picks in leases:
         leased.setdefault(first, set()).update(as_range(lo, hi, picks))
+    if batch.probe is not None:
+        yield from end_actions(batch, now, ABORTED)
     batch.stop, batch.probe = stop.value, None
     batch.scheduled = batch.suspended = 0
     batch.sealed_at = batch.sealed_at or now

@@ -10,6 +10,7 @@ import msgspec
 from stook.core.errors import Conflict, DuplicateKeys, KeyConflict
 from stook.core.phase import Phase
 from stook.store.script.batch_row import BatchRow, lock_batch, save_batches
+from stook.store.script.charge import charge
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import CALLER_KEYS, hold_keys
 from stook.store.script.rank import next_rank
@@ -67,7 +68,7 @@ def create_batch(new: NewBatch) -> Script[Created]:
     if earlier is not None:
         return earlier
     now: int = yield Now()
-    yield Many("insert_batch", [msgspec.structs.astuple(_new_row(new, now))])
+    yield Many("insert_batch", [_new_row(new, now).columns()])
     return Created(new.id, created=True)
 
 
@@ -169,7 +170,7 @@ def submit(
         yield from _add(batch, chunks, now, rank, run_at=run_at, expires_at=expires_at)
         batch.consumed = batch.total
     yield from _seal(batch, now)
-    yield Many("insert_batch", [msgspec.structs.astuple(batch)])
+    yield Many("insert_batch", [batch.columns()])
     return Created(new.id, created=True, total=batch.total, consumed=batch.consumed, sealed=True)
 
 
@@ -234,6 +235,7 @@ def _add(
     expires_at: int | None,
     priority: int | None = None,
 ) -> Script[None]:
+    yield from charge(batch, chunks, now)
     later = run_at is not None and run_at > now
     level = batch.priority if priority is None else priority
     chunk_rows, states, segments = [], [], []
@@ -259,6 +261,7 @@ def _add(
         batch.total += chunk.count
         batch.scheduled += chunk.count if later else 0
     batch.rank = rank
+    batch.known_open = batch.total - batch.terminal
     if keys:
         batch.keyed |= CALLER_KEYS
         yield from _add_keys(keys)

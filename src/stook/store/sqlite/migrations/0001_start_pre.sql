@@ -214,7 +214,7 @@ create index dedupe_item on dedupe (batch_id, idx);
 
 -- Written by the transaction that ends a batch, and by nobody else.
 create table event (
-    id              integer primary key,
+    id              integer primary key autoincrement,  -- never used again: it is a follower's cursor
     batch_id        blob not null,
     kind            text not null,
     body            text not null,

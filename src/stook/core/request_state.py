@@ -1,0 +1,59 @@
+"""What a request is told that brings an idempotency key again: a pure rule over what is known of the key."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+__all__ = ["ALIVE", "KEPT", "Busy", "KnownRequest", "Mismatch", "Stored", "answer_again"]
+
+KEPT: Final = 24 * 3600 * 1_000_000
+"""Microseconds for which an answer is kept."""
+ALIVE: Final = 15_000_000
+"""Microseconds after its last sign of life for which an unfinished request is believed to go on."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """The answer it was given."""
+
+    status: int
+    body: bytes
+
+
+class Mismatch(msgspec.Struct, frozen=True):
+    """The key stands for another request: what is different."""
+
+    field: Literal["method", "path", "body"]
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """The first request under the key has no answer yet. `retry_after` in seconds."""
+
+    retry_after: float
+
+
+class KnownRequest(msgspec.Struct, frozen=True):
+    method: str
+    path: str
+    digest: str
+    status: int | None
+    body: bytes | None
+    owner: int
+    begun_at: int
+    alive_until: int
+
+
+def answer_again(known: KnownRequest, method: str, path: str, digest: str, now: int) -> Stored | Mismatch | Busy | None:
+    """None: the key is free again. A day has passed, or whoever began died before there was an answer."""
+    if now - known.begun_at >= KEPT or (known.status is None and now >= known.alive_until):
+        return None
+    if known.method != method:
+        return Mismatch("method")
+    if known.path != path:
+        return Mismatch("path")
+    if known.digest != digest:
+        return Mismatch("body")
+    if known.status is None:
+        return Busy(1.0)
+    return Stored(known.status, known.body or b"")

@@ -1,0 +1,1 @@
+select 1 from api_key where project = $1 limit 1;

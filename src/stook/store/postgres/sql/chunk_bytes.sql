@@ -1,0 +1,1 @@
+select coalesce(sum(octet_length(payloads)), 0)::bigint from chunk where batch_id = $1;

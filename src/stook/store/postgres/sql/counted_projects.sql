@@ -1,0 +1,1 @@
+select name from project where counted = 1 order by name;

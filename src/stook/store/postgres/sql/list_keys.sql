@@ -1,0 +1,2 @@
+select id, project, name, scopes, digest, old_digest, old_until, created_at, revoked_at, last_used_at
+from api_key where project = $1 order by created_at, id;

@@ -1,0 +1,3 @@
+-- Locks: one action's row; its batch is locked before.
+select id, project, kind, batch_id, scope, actor, state, affected, created_at, finished_at
+from action where id = $1 for update;

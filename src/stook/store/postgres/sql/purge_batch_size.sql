@@ -1,0 +1,1 @@
+delete from batch_size where batch_id = $1 and $2::integer > 0;

@@ -1,0 +1,1 @@
+delete from batch_size where project = ?1;

@@ -1,0 +1,1 @@
+update request set alive_until = ?3 where project = ?1 and key = ?2 and status is null returning key;

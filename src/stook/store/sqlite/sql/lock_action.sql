@@ -1,0 +1,2 @@
+select id, project, kind, batch_id, scope, actor, state, affected, created_at, finished_at
+from action where id = ?1;

@@ -1,0 +1,1 @@
+select bytes from batch_size where batch_id = ?1;

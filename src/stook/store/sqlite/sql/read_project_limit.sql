@@ -1,0 +1,1 @@
+select max_concurrency, paused from quota where scope = 'project' and project = ?1 and name = '';
