@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from stook.core.errors import StoreError
 from stook.engine import process
+from stook.engine.catalogue import Catalogue
 from stook.engine.maintenance import Maintenance
 from stook.engine.service import Engine
 from stook.engine.source import LocalSource
 from stook.store.script.worker_row import forget_worker, see_worker
 from stook.wiring.open_store import open_store
+from stook.wiring.task_entry import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -74,6 +76,7 @@ class Session:
             if maintained:
                 await leaving.enter_async_context(self.maintained())
             await self._see(worker, tasks)
+            await Catalogue(self.store).see([entry_of(name, task) for name, task in tasks.items()])
             leaving.push_async_callback(self._forget, worker, runtime)
             beat = asyncio.create_task(self._beat(worker, tasks), name="stook-heartbeat")
             leaving.push_async_callback(_end, beat)

@@ -1,0 +1,63 @@
+"""`Idempotency-Key` of requests that make no batch: the answer is kept for a day, and given again."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, assert_never
+
+from starlette.responses import Response
+
+from stook.core.request_state import Busy, Mismatch, Stored
+from stook.server.call import JSON
+from stook.server.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from stook.server.call import Call
+
+__all__ = ["once"]
+
+_REFUSED = 400
+
+
+async def once(call: Call, key: str, handler: Callable[[Call], Awaitable[Response]]) -> Response:
+    """What was refused is not kept: the key is free for a request that is put right."""
+    requests = call.tenant.requests
+    url = call.request.url
+    path = f"{url.path}?{url.query}" if url.query else url.path
+    digest = hashlib.sha256(await call.raw()).hexdigest()
+    before = await requests.begin(key, call.request.method, path, digest)
+    match before:
+        case None:
+            pass
+        case Stored():
+            return Response(before.body, before.status, media_type=JSON, headers={"idempotency-replayed": "true"})
+        case Mismatch():
+            raise Refusal(
+                409,
+                "key_conflict",
+                f"Idempotency-Key {key!r} was used for another request: its {before.field} is another",
+                hint="use another key, or send the same request",
+            )
+        case Busy():
+            raise Refusal(
+                409,
+                "conflict",
+                f"the first request with Idempotency-Key {key!r} is being worked on",
+                hint="try again in a moment",
+                headers={"retry-after": str(math.ceil(before.retry_after))},
+            )
+        case _:
+            assert_never(before)
+    try:
+        response = await handler(call)
+    except BaseException:
+        await requests.forget(key)
+        raise
+    if response.status_code < _REFUSED:
+        await requests.finish(key, response.status_code, bytes(response.body))
+    else:
+        await requests.forget(key)
+    return response

@@ -1,0 +1,109 @@
+"""Every error as an answer: one table over the tree of `StookError`s, and what only HTTP can refuse."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+import msgspec
+
+from stook.core.errors import DuplicateKeys, QuotaExceeded, StookError
+from stook.wire.problem import Problem, Refused
+
+__all__ = ["RETRY_AFTER", "STATUS", "Refusal", "invalid_json", "refusal_of", "wrong_shape"]
+
+RETRY_AFTER: Final = 1
+"""Seconds, where a moment may help."""
+
+STATUS: Final[dict[str, int]] = {
+    "stook_error": 500,
+    "config_error": 400,
+    "missing_extra": 415,
+    "not_installed": 503,
+    "schema_too_new": 503,
+    "input_error": 400,
+    "payload_error": 400,
+    "payload_too_large": 413,
+    "option_error": 400,
+    "duplicate_keys": 400,
+    "not_found": 404,
+    "conflict": 409,
+    "key_conflict": 409,
+    "store_error": 500,
+    "store_full": 507,
+    "store_read_only": 503,
+    "store_unavailable": 503,
+    "execution_failed": 409,
+    "execution_cancelled": 409,
+    "execution_expired": 409,
+    "result_timeout": 504,
+    "lease_lost": 409,
+    "quota_exceeded": 429,
+}
+"""By the error's code. A test holds it against the tree."""
+
+_FIELD: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_UNKNOWN: Final = re.compile(r"^Object contains unknown field `(.*?)`")
+_MISSING: Final = re.compile(r"^Object missing required field `(.*?)`")
+
+
+class Refusal(Exception):
+    """An answer that says no."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        index: int | None = None,
+        field: str | None = None,
+        expected: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = Problem(code=code, message=message, hint=hint, index=index, field=field, expected=expected)
+        self.headers = headers or {}
+        if status in (429, 503):
+            self.headers.setdefault("retry-after", str(RETRY_AFTER))
+
+    def body(self) -> bytes:
+        return msgspec.json.encode(Refused(self.problem))
+
+
+def refusal_of(error: StookError) -> Refusal:
+    """`where` (a line of the body) goes before the message."""
+    message = error.message if error.where is None else f"{error.where}: {error.message}"
+    if isinstance(error, DuplicateKeys):
+        message = f"{error.message} (items {', '.join(str(index) for _, index, _ in error.pairs[:10])})"
+    clean = message.encode(errors="backslashreplace").decode()
+    hint = None if error.hint is None else error.hint.encode(errors="backslashreplace").decode()
+    made = Refusal(STATUS[error.code], error.code, clean, hint=hint, index=error.index)
+    if isinstance(error, QuotaExceeded) and error.retry_after is not None:
+        made.headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    return made
+
+
+def wrong_shape(error: msgspec.ValidationError, where: str) -> Refusal:
+    """`where` is the body or the query."""
+    text = str(error)
+    unknown = _UNKNOWN.search(text)
+    place = _FIELD.search(text)
+    inside = place[1] if place else ""
+    if unknown:
+        name = f"{inside}.{unknown[1]}" if inside else unknown[1]
+        return Refusal(400, "unknown_field", f"{where}: there is no field {name!r}", field=name)
+    missing = _MISSING.search(text)
+    if missing:
+        name = f"{inside}.{missing[1]}" if inside else missing[1]
+        return Refusal(400, "option_error", f"{where}: the field {name!r} is missing", field=name)
+    return Refusal(400, "option_error", f"{where}: {_FIELD.sub('', text)}", field=inside or None)
+
+
+def invalid_json(error: Exception) -> Refusal:
+    if isinstance(error, RecursionError):
+        return Refusal(400, "invalid_json", "the body is nested too deep", hint="at most 500 levels are allowed")
+    return Refusal(400, "invalid_json", f"the body is no valid JSON: {error}")

@@ -1,0 +1,58 @@
+"""What a server is made of; wiring puts it together."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stook.engine.catalogue import Catalogue
+from stook.engine.keys import Keys
+from stook.engine.projects import Projects
+from stook.server.channel import Channels
+from stook.server.limits import Limits
+from stook.server.pace import Paces
+from stook.server.tenants import Tenants
+from stook.server.upload import Uploads
+from stook.server.worker_claims import WorkerClaims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stook.engine.blobs import Blobs
+    from stook.server.ports import ItemDecoder
+    from stook.store.port import Store
+
+__all__ = ["Services"]
+
+
+def _clock() -> int:
+    return time.time_ns() // 1000
+
+
+@dataclass
+class Services:
+    """`clock` (microseconds) only estimates rates. Make it, use it and close it on one loop."""
+
+    store: Store
+    blobs: Blobs
+    items: ItemDecoder
+    limits: Limits = field(default_factory=Limits)
+    clock: Callable[[], int] = _clock
+
+    def __post_init__(self) -> None:
+        self.keys = Keys(self.store)
+        self.catalogue = Catalogue(self.store)
+        self.projects = Projects(self.store)
+        self.tenants = Tenants(self.store, self.blobs)
+        self.uploads = Uploads(self.limits.uploads)
+        self.paces = Paces(self.clock)
+        self.channels = Channels(self.store, self.limits.progress_seconds)
+        self.worker_claims = WorkerClaims(self.store, self.blobs)
+
+    async def close(self) -> None:
+        self.channels.stop()
+        self.uploads.close()
+        await self.worker_claims.close()
+        await self.tenants.close()
+        await self.keys.close()

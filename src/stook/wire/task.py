@@ -1,0 +1,26 @@
+"""The task catalogue on the wire."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stook.core.policy import TaskPolicy
+from stook.wire.stamp import Stamp
+
+__all__ = ["Task", "TaskPage"]
+
+
+class Task(msgspec.Struct, kw_only=True):
+    """`schema` is the JSON Schema of its payloads, where its handler says one; `workers` serve it now."""
+
+    name: str
+    queue: str
+    policy: TaskPolicy
+    schema: msgspec.Raw | None
+    seen_at: Stamp
+    workers: int
+
+
+class TaskPage(msgspec.Struct):
+    data: list[Task]
+    next: None = None

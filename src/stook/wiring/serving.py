@@ -1,0 +1,71 @@
+"""A server on an open store."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import ipaddress
+import logging
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stook.core.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from stook.wiring.session import Session
+
+__all__ = ["Served", "check_server_installed", "serving"]
+
+log = logging.getLogger("stook.server")
+_NEEDED: Final = ("starlette", "uvicorn", "zstandard")
+
+
+class Served(NamedTuple):
+    url: str
+    key: str | None
+    """The secret of the first admin key, where it was made now or chosen beforehand."""
+    is_new: bool
+
+
+@contextlib.asynccontextmanager
+async def serving(session: Session, *, host: str, port: int, grace: float, key: str | None) -> AsyncIterator[Served]:
+    """Answers on `host` and `port` (0: any that is free) while the context is open; on leaving, requests under way may
+    end for `grace` seconds, and followers are told to come back. `key` presets the first admin key."""
+    check_server_installed()
+    from stook.server.lifecycle import Server  # noqa: PLC0415 - its libraries are an extra
+    from stook.server.services import Services  # noqa: PLC0415
+    from stook.wiring.body_items import BodyItems  # noqa: PLC0415
+
+    services = Services(session.store, session.engine.blobs, BodyItems())
+    server = Server(services, host=host, port=port, grace=grace)
+    try:
+        made = await services.keys.ensure_first(key)
+        known = made
+        if made is None and key is not None:
+            if await services.keys.find(key) is None:
+                log.warning("STOOK_KEY is no valid key of this store, which has had its first one already")
+            else:
+                known = key
+        url = await server.start()
+        if not _is_loopback(host):
+            log.warning("whoever reaches this machine can reach %s; keys and data travel in clear without TLS", url)
+        yield Served(url, known, made is not None)
+    finally:
+        await server.stop()
+
+
+def check_server_installed() -> None:
+    """`MissingExtra` names what is not there."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"a server needs {', '.join(missing)}, not installed here", hint="pip install 'stook[server]'"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

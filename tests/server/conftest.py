@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.server.serving import serving
+from tests.wiring.places import *  # noqa: F403 - fixtures
+
+
+@pytest.fixture
+def served(where):
+    with serving(where) as made:
+        made.know("t", max_attempts=1)
+        yield made
+
+
+@pytest.fixture
+def served_on_either(either):
+    with serving(either) as made:
+        made.know("t", max_attempts=1)
+        yield made
