@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stook.client.async_client import AsyncClient
     from stook.client.batch import AsyncBatch, Batch
+    from stook.client.client import Client
     from stook.client.execution import AsyncExecution, Execution
     from stook.client.result import Failure, Result
     from stook.core.errors import StookError
@@ -32,12 +34,14 @@ if TYPE_CHECKING:
 __all__ = [
     "App",
     "AsyncBatch",
+    "AsyncClient",
     "AsyncExecution",
     "Batch",
     "BatchConfig",
     "BatchContext",
     "BatchError",
     "Broadcast",
+    "Client",
     "Context",
     "Event",
     "Execution",
@@ -60,12 +64,14 @@ __version__ = "0.1.0"
 _HOME = {
     "App": "stook.wiring.app",
     "AsyncBatch": "stook.client.batch",
+    "AsyncClient": "stook.client.async_client",
     "AsyncExecution": "stook.client.execution",
     "Batch": "stook.client.batch",
     "BatchConfig": "stook.core.policy",
     "BatchContext": "stook.worker.words",
     "BatchError": "stook.worker.words",
     "Broadcast": "stook.worker.words",
+    "Client": "stook.client.client",
     "Context": "stook.worker.words",
     "Event": "stook.worker.words",
     "Execution": "stook.client.execution",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from stook.client.result import Result
+from stook.client.waiting import looks
 from stook.core.errors import ResultTimeout
 from stook.core.ids import execution_id
 from stook.core.payload import decode
@@ -14,9 +14,10 @@ from stook.core.retry_scope import RetryScope
 from stook.core.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
     from stook.client.backend import Backend
+    from stook.client.waiting import Bells, Waits
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.failures import FailureGroup
 
@@ -24,16 +25,22 @@ __all__ = ["AsyncBatch"]
 
 T = TypeVar("T")
 
-LOOK = 0.5
-
 
 class AsyncBatch(Generic[T]):
     """Holds nothing but the batch's id: every method asks anew, any number of handles may exist."""
 
-    def __init__(self, backend: Backend, batch_id: bytes, read: Callable[[bytes], T] = decode) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        batch_id: bytes,
+        read: Callable[[bytes], T] = decode,
+        *,
+        waits: Waits | None = None,
+    ) -> None:
         self._backend = backend
         self._id = batch_id
         self._read = read
+        self._waits = waits
 
     @property
     def id(self) -> str:
@@ -46,24 +53,39 @@ class AsyncBatch(Generic[T]):
         """State, counters and times, at the same cost for every size."""
         return await self._backend.show(self._id)
 
-    async def wait(self, timeout: float | None = None) -> BatchView:
-        """Until the batch has ended. `ResultTimeout` after `timeout` seconds; the batch goes on."""
-        until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = LOOK if until is None else min(LOOK, until - time.monotonic())
-            # Listening begins before the look: what happens right after it has rung for somebody.
-            heard = asyncio.ensure_future(self._backend.wait_for_change(self._id, max(left, 0.0)))
-            try:
-                await asyncio.sleep(0)
-                view = await self.show()
-                if view.state.terminal:
-                    return view
-                if left <= 0:
-                    raise ResultTimeout(f"batch {self.id} is {view.state.value} after {timeout} s")
-                await heard
-            finally:
-                heard.cancel()
-                await asyncio.gather(heard, return_exceptions=True)
+    async def wait(self, timeout: float | None = None, *, progress: bool = False) -> BatchView:
+        """Until the batch has ended. `ResultTimeout` after `timeout` seconds; the batch goes on. With `progress`, a
+        bar on standard error shows how far it is, where that is a terminal."""
+        from stook.client.bar import shown_progress  # noqa: PLC0415 - nobody loads rich who draws nothing
+
+        with shown_progress(wanted=progress) as show:
+            async with aclosing(self._looks(timeout)) as found:
+                view = None
+                async for view in found:
+                    show(view)
+        assert view is not None
+        if not view.state.terminal:
+            raise ResultTimeout(f"batch {self.id} is {view.state.value} after {timeout} s")
+        return view
+
+    async def follow(self) -> AsyncIterator[BatchView]:
+        """The batch as it is now, and whenever it has changed, up to its end. Several changes may come as one."""
+        async for page in self.followed_pages():
+            for view in page:
+                yield view
+
+    async def followed_pages(self) -> AsyncIterator[list[BatchView]]:
+        before = None
+        async with aclosing(self._looks(None)) as found:
+            async for view in found:
+                if view != before:
+                    before = view
+                    yield [view]
+
+    def _looks(self, timeout: float | None) -> AsyncGenerator[BatchView]:
+        if self._waits is not None:
+            return self._waits.looks(self._id, timeout)
+        return looks(cast("Bells", self._backend), self._id, timeout)
 
     async def results(self) -> AsyncIterator[Result[T]]:
         """All executions in input order, as they are now."""

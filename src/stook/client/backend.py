@@ -8,23 +8,22 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
 
     from stook.core.retry_scope import RetryScope
-    from stook.core.states import State
+    from stook.core.states import BatchState, State
     from stook.store.script.cancel_items import CancelledItems
+    from stook.store.script.read.batch_list import BatchPage
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.execution_view import ExecutionView
     from stook.store.script.read.executions import ExecutionPage
     from stook.store.script.read.failures import FailureGroup
     from stook.store.script.read.item_row import ItemRow
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "Reading"]
 
 
 class Backend(Protocol):
     """As `stook.engine.service.Engine` documents each."""
 
     async def show(self, batch_id: bytes) -> BatchView: ...
-
-    async def wait_for_change(self, batch_id: bytes, timeout: float) -> bool: ...
 
     def results(self, batch_id: bytes, after: int = 0) -> AsyncIterator[list[ItemRow]]: ...
 
@@ -60,3 +59,19 @@ class Backend(Protocol):
     async def delete(self, batch_id: bytes) -> None: ...
 
     async def limit(self, batch_id: bytes, max_concurrency: int | None) -> None: ...
+
+
+class Reading(Backend, Protocol):
+    """What finds batches, too."""
+
+    async def find(self, text: str) -> BatchView: ...
+
+    async def batches(
+        self,
+        *,
+        states: Collection[BatchState] = (),
+        task: str | None = None,
+        name: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> BatchPage: ...

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from stook.client.backend import Backend
     from stook.client.result import Result
+    from stook.client.waiting import Waits
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.failures import FailureGroup
 
@@ -31,10 +32,18 @@ class Caller(Protocol):
 
 
 class Batch(Generic[T]):
-    """What `task.map` returns."""
+    """What `task.map` and `client.map` return."""
 
-    def __init__(self, backend: Backend, batch_id: bytes, caller: Caller, read: Callable[[bytes], T] = decode) -> None:
-        self._async = AsyncBatch(backend, batch_id, read)
+    def __init__(
+        self,
+        backend: Backend,
+        batch_id: bytes,
+        caller: Caller,
+        read: Callable[[bytes], T] = decode,
+        *,
+        waits: Waits | None = None,
+    ) -> None:
+        self._async = AsyncBatch(backend, batch_id, read, waits=waits)
         self._caller = caller
 
     @property
@@ -48,9 +57,14 @@ class Batch(Generic[T]):
         """State, counters and times, at the same cost for every size."""
         return self._caller.call(self._async.show())
 
-    def wait(self, timeout: float | None = None) -> BatchView:
-        """Until the batch has ended. `ResultTimeout` after `timeout` seconds; the batch goes on."""
-        return self._caller.call(self._async.wait(timeout))
+    def wait(self, timeout: float | None = None, *, progress: bool = False) -> BatchView:
+        """Until the batch has ended. `ResultTimeout` after `timeout` seconds; the batch goes on. With `progress`, a
+        bar on standard error shows how far it is, where that is a terminal."""
+        return self._caller.call(self._async.wait(timeout, progress=progress))
+
+    def follow(self) -> Iterator[BatchView]:
+        """The batch as it is now, and whenever it has changed, up to its end. Several changes may come as one."""
+        return self._caller.iterate(self._async.followed_pages())
 
     def results(self) -> Iterator[Result[T]]:
         """All executions in input order, as they are now."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from stook.client.result import Result
+from stook.client.waiting import end_of_item
 from stook.core.errors import ResultTimeout
 from stook.core.ids import execution_id
 from stook.core.payload import decode
@@ -15,16 +15,12 @@ if TYPE_CHECKING:
 
     from stook.client.backend import Backend
     from stook.client.batch import Caller
+    from stook.client.waiting import BellsOfItems, WaitsForItem
+    from stook.store.script.read.item_row import ItemRow
 
 __all__ = ["AsyncExecution", "Execution"]
 
 T = TypeVar("T")
-
-
-class SingleBackend(Protocol):
-    """What waits for one item without polling, as `stook.engine.service.Engine` documents it."""
-
-    async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> bytes | None: ...
 
 
 class AsyncExecution(Generic[T]):
@@ -33,15 +29,17 @@ class AsyncExecution(Generic[T]):
     def __init__(
         self,
         backend: Backend,
-        waiter: SingleBackend,
+        waiter: BellsOfItems | WaitsForItem,
         batch_id: bytes,
         index: int,
         read: Callable[[bytes], T] = decode,
         *,
         created: bool = True,
+        ended: ItemRow | None = None,
     ) -> None:
         self._backend = backend
         self._waiter = waiter
+        self._ended = ended
         self._batch_id = batch_id
         self._index = index
         self._read = read
@@ -60,22 +58,18 @@ class AsyncExecution(Generic[T]):
     async def result(self, timeout: float | None = None) -> T:
         """What the handler returned, as soon as it has; raises as `Result.value` does, `ResultTimeout` after
         `timeout` seconds."""
-        try:
-            return await asyncio.wait_for(self._value(), timeout)
-        except TimeoutError:
-            raise ResultTimeout(f"execution {self.id} has not ended after {timeout} s") from None
+        row: ItemRow | bytes | None
+        row, self._ended = self._ended, None
+        if row is None:
+            row = await self._end(timeout)
+        if row is None:
+            raise ResultTimeout(f"execution {self.id} has not ended after {timeout} s")
+        return self._read(row) if isinstance(row, bytes) else Result(row, self._read).value
 
-    async def _value(self) -> T:
-        after = 0
-        while True:
-            returned = await self._waiter.wait_for_item(self._batch_id, self._index, after)
-            if returned is not None:
-                return self._read(returned)
-            view = await self._backend.item(self._batch_id, index=self._index)
-            found = Result(view.item, self._read)
-            if found.done:
-                return found.value
-            after = view.batch.settled  # it was taken up again since
+    async def _end(self, timeout: float | None) -> ItemRow | bytes | None:
+        if hasattr(self._waiter, "end_of_item"):
+            return await cast("WaitsForItem", self._waiter).end_of_item(self._batch_id, self._index, timeout)
+        return await end_of_item(self._waiter, self._batch_id, self._index, timeout)
 
     async def cancel(self) -> bool:
         """Whether it ended or will end cancelled."""
@@ -84,7 +78,7 @@ class AsyncExecution(Generic[T]):
 
 
 class Execution(Generic[T]):
-    """What `task.submit` returns: `AsyncExecution`, blocking."""
+    """What `task.submit` and `client.submit` return: `AsyncExecution`, blocking."""
 
     def __init__(self, inner: AsyncExecution[T], caller: Caller) -> None:
         self._async = inner

@@ -1,0 +1,95 @@
+"""Requests carried by the calling thread: these coroutines never suspend."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from stook.client.request import Answer
+from stook.client.transport import CONNECT, SILENCE, Lost, load_httpx, user_headers
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+    import httpx
+
+    from stook.client.address import Address
+    from stook.client.request import Request
+    from stook.client.transport import Stream
+
+__all__ = ["BlockingTransport"]
+
+
+class BlockingTransport:
+    """Any number of threads may use it. Streams keep their connections, so there is no limit to these."""
+
+    def __init__(self, address: Address) -> None:
+        self._httpx = load_httpx()
+        self._base = f"{address.url}/api/v1"
+        self._http: httpx.Client = self._httpx.Client(
+            headers=user_headers(address),
+            limits=self._httpx.Limits(max_connections=None, max_keepalive_connections=100),
+        )
+
+    async def send(self, request: Request[Any]) -> Answer:
+        with self.losses():
+            response = self._http.send(self._request(request, SILENCE + request.seconds))
+        return _answer(response)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, request: Request[Any], silence: float) -> AsyncIterator[Stream]:
+        with self.losses():
+            response = self._http.send(self._request(request, silence), stream=True)
+        try:
+            yield _Stream(response, self)
+        finally:
+            response.close()
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251 - nobody else's loop is in this thread's way
+
+    async def close(self) -> None:
+        self._http.close()
+
+    def _request(self, request: Request[Any], read: float) -> httpx.Request:
+        return self._http.build_request(
+            request.method,
+            self._base + request.path,
+            params=request.query or None,
+            content=request.body() if callable(request.body) else request.body,
+            headers=request.headers,
+            timeout=self._httpx.Timeout(connect=min(CONNECT, read), read=read, write=SILENCE, pool=SILENCE),
+        )
+
+    @contextlib.contextmanager
+    def losses(self) -> Iterator[None]:
+        try:
+            yield
+        except self._httpx.TransportError as error:
+            raise Lost(str(error) or type(error).__name__, quiet=isinstance(error, self._httpx.ReadTimeout)) from error
+
+
+class _Stream:
+    def __init__(self, response: httpx.Response, transport: BlockingTransport) -> None:
+        self._response = response
+        self._transport = transport
+        self.status = response.status_code
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        found = self._response.iter_bytes()
+        while True:
+            with self._transport.losses():
+                piece = next(found, None)
+            if piece is None:
+                return
+            yield piece
+
+    async def whole(self) -> Answer:
+        with self._transport.losses():
+            self._response.read()
+        return _answer(self._response)
+
+
+def _answer(response: httpx.Response) -> Answer:
+    return Answer(response.status_code, response.headers, response.content)

@@ -1,0 +1,124 @@
+"""Requests sent until they are answered, and streams that go on where they were cut."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from stook.client.refused import raised
+from stook.client.transport import Lost
+from stook.client.tries import may_help, pause_before, wanted_pause
+from stook.core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from stook.client.address import Address
+    from stook.client.request import Request
+    from stook.client.transport import Stream, Transport
+    from stook.core.errors import StookError
+
+__all__ = ["Connection", "Patience"]
+
+T = TypeVar("T")
+_REFUSED: Final = 400
+_NOT_FOUND: Final = 404
+
+
+class Connection:
+    """`patience`: seconds for which a request is tried again, from the first failure since there was progress on."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        address: Address,
+        *,
+        patience: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self.transport = transport
+        self.server = address.url
+        self.clock = clock
+        self._seconds = patience
+        self._draw = draw
+
+    def patience(self) -> Patience:
+        return Patience(self, self._seconds, self._draw)
+
+    async def send(self, request: Request[T], *, first_index: int = 0) -> T:
+        """`first_index` as in `refused.raised`. What may be sent again is, while that may help."""
+        patience = self.patience()
+        while True:
+            try:
+                answer = await self.transport.send(request)
+            except Lost as lost:
+                if not request.repeatable or not await patience.wait():
+                    raise self.unreachable(lost) from lost
+                continue
+            if answer.status < _REFUSED:
+                return request.read(answer)
+            if request.method == "DELETE" and answer.status == _NOT_FOUND and patience.tried:
+                return request.read(answer)  # it was done before; that answer was lost
+            if request.repeatable and may_help(answer) and await patience.wait(wanted_pause(answer)):
+                continue
+            raise raised(answer, self.server, first_index=first_index)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, request: Request[Any], patience: Patience, silence: float) -> AsyncIterator[Stream]:
+        """One try. `Lost` also for an answer after which another try may help, as long as patience lasts."""
+        async with self.transport.stream(request, silence) as stream:
+            if stream.status >= _REFUSED:
+                answer = await stream.whole()
+                error = raised(answer, self.server)
+                if not may_help(answer):
+                    raise error
+                patience.wanted, patience.error = wanted_pause(answer), error
+                raise Lost(str(error))
+            yield stream
+
+    def unreachable(self, lost: Lost) -> StoreUnavailable:
+        hint = "it may be slow or gone" if lost.quiet else "is it running, and is this its address?"
+        return StoreUnavailable(f"no answer: {lost}", where=self.server, hint=hint)
+
+
+class Patience:
+    """Of one request, or of one stream between two signs of life."""
+
+    def __init__(self, connection: Connection, seconds: float, draw: Callable[[], float]) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._draw = draw
+        self._since: float | None = None
+        self.tried = 0
+        self.wanted: float | None = None
+        self.error: StookError | None = None
+
+    def renew(self) -> None:
+        """There was progress."""
+        self._since = None
+        self.tried, self.wanted, self.error = 0, None, None
+
+    async def wait(self, wanted: float | None = None) -> bool:
+        """Whether there is another try, after the pause before it."""
+        self.tried += 1
+        now = self._connection.clock()
+        if self._since is None:
+            self._since = now
+        asked = self.wanted if wanted is None else wanted
+        pause = pause_before(self.tried, now - self._since, self._seconds, asked, self._draw())
+        if pause is None:
+            return False
+        self.wanted = None
+        await self._connection.transport.sleep(pause)
+        return True
+
+    async def after(self, lost: Lost) -> None:
+        """Waits for another try of a stream; raises what was the matter where there is none."""
+        if await self.wait():
+            return
+        if self.error is not None:
+            raise self.error
+        raise self._connection.unreachable(lost) from lost

@@ -1,0 +1,69 @@
+"""Outcomes in bodies that a server takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stook.core.outcome import Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["MOST", "outcome_bodies"]
+
+MOST: Final = 4 * 2**20
+"""Bytes, about. One outcome that is larger goes alone."""
+_ROW: Final = 64
+"""Bytes around a result or a trouble."""
+
+
+def outcome_bodies(settlements: Sequence[Settlement], most: int = MOST) -> Iterator[list[Settlement]]:
+    """All of it in order, each outcome once; a slice may be settled in several parts."""
+    body: list[Settlement] = []
+    size = 0
+    for whole in settlements:
+        for part, weight in _parts(whole, most):
+            if body and size + weight > most:
+                yield body
+                body, size = [], 0
+            body.append(part)
+            size += weight
+    if body:
+        yield body
+
+
+def _parts(whole: Settlement, most: int) -> Iterator[tuple[Settlement, int]]:
+    """With about how many bytes each has."""
+    troubled = sum(_ROW + len(one.message) + len(one.traceback) for one in whole.troubles)
+    size = troubled + sum(map(len, whole.results)) + _ROW * len(whole.results)
+    if size <= most:
+        yield whole, size
+        return
+    start = weight = 0
+    for place, result in enumerate(whole.results):
+        if place > start and weight + len(result) > most:
+            yield _cut(whole, slice(start, place), slice(0)), weight
+            start, weight = place, 0
+        weight += len(result) + _ROW
+    if start < len(whole.results):
+        yield _cut(whole, slice(start, None), slice(0)), weight
+    start = weight = 0
+    for place, one in enumerate(whole.troubles):
+        length = _ROW + len(one.message) + len(one.traceback)
+        if place > start and weight + length > most:
+            yield _cut(whole, slice(0), slice(start, place)), weight
+            start, weight = place, 0
+        weight += length
+    if start < len(whole.troubles):
+        yield _cut(whole, slice(0), slice(start, None)), weight
+
+
+def _cut(whole: Settlement, good: slice, bad: slice) -> Settlement:
+    return Settlement(
+        whole.token,
+        whole.batch_id,
+        whole.offsets[good],
+        whole.results[good],
+        whole.durations[good],
+        whole.troubles[bad],
+    )
