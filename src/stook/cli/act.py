@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from stook.cli.options import HERE, BatchArgument, Json, Where
+from stook.cli.options import ANYWHERE, BatchArgument, Json, Reach
 
 if TYPE_CHECKING:
-    from stook.wiring.session import Session
+    from stook.cli.reach import Reached
 
 __all__ = ["BY_HAND", "cancel", "pause", "resume"]
 
@@ -25,7 +25,7 @@ def cancel(
     index: Annotated[
         tuple[int, ...], Parameter(help="Only the item of this index; may be given again, running ones are stopped.")
     ] = (),
-    where: Where = HERE,
+    where: Reach = ANYWHERE,
     as_json: Json = False,
 ) -> int:
     """Cancel a batch, or some of its executions.
@@ -39,7 +39,7 @@ def cancel(
     if hard and index:
         raise OptionError("--hard is for whole batches", hint="single executions that run are stopped anyway")
 
-    async def do(session: Session, batch_id: bytes) -> str:
+    async def do(session: Reached, batch_id: bytes) -> str:
         if not index:
             await session.engine.cancel(batch_id, hard=hard)
             return ""
@@ -49,14 +49,14 @@ def cancel(
     return act(batch, do, where=where, as_json=as_json)
 
 
-def pause(batch: BatchArgument, /, *, where: Where = HERE, as_json: Json = False) -> int:
+def pause(batch: BatchArgument, /, *, where: Reach = ANYWHERE, as_json: Json = False) -> int:
     """Hold a batch back; what runs goes on.
 
     A `stook run` or `stook watch` of it waits meanwhile.
     """
     from stook.cli.acting import act
 
-    async def do(session: Session, batch_id: bytes) -> str:
+    async def do(session: Reached, batch_id: bytes) -> str:
         await session.engine.pause(batch_id, reason=BY_HAND)
         return ""
 
@@ -70,13 +70,13 @@ def resume(
     ramp: Annotated[
         bool, Parameter(negative="--no-ramp", help="Let concurrency grow over ten seconds, or be whole at once.")
     ] = True,
-    where: Where = HERE,
+    where: Reach = ANYWHERE,
     as_json: Json = False,
 ) -> int:
     """Let a paused batch go on."""
     from stook.cli.acting import act
 
-    async def do(session: Session, batch_id: bytes) -> str:
+    async def do(session: Reached, batch_id: bytes) -> str:
         await session.engine.resume(batch_id, ramp=ramp)
         return ""
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stook.cli.options import HERE, Json, Where
+from stook.cli.options import ANYWHERE, Json, Reach
 from stook.cli.words import BatchStateWord
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from stook.cli.reach import Reached
     from stook.store.script.read.batch_view import BatchView
-    from stook.wiring.session import Session
 
 __all__ = ["batches"]
 
@@ -25,24 +25,24 @@ def batches(
     task: Annotated[str | None, Parameter(help="Only those of this task.")] = None,
     name: Annotated[str | None, Parameter(help="Only those with this in their names, whatever its case.")] = None,
     limit: Annotated[int, Parameter(help="How many at most.")] = 20,
-    where: Where = HERE,
+    where: Reach = ANYWHERE,
     as_json: Json = False,
 ) -> int:
     """List batches, newest first."""
     from stook.cli.documents import batch_document, print_document
-    from stook.cli.opened import in_session
+    from stook.cli.reach import in_reach
     from stook.core.errors import OptionError
     from stook.core.states import BatchState
 
     if limit < 1:
         raise OptionError(f"--limit {limit} is less than 1")
 
-    async def read(session: Session) -> tuple[list[BatchView], bool]:
+    async def read(session: Reached) -> tuple[list[BatchView], bool]:
         states = [BatchState(one) for one in state]
         page = await session.engine.batches(states=states, task=task, name=name, limit=limit)
         return page.batches, page.after is not None
 
-    found, more = in_session(where, read)
+    found, more = in_reach(where, read)
     if as_json:
         for view in found:
             print_document(batch_document(view))

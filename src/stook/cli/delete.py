@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stook.cli.options import HERE, BatchArgument, Json, Where
+from stook.cli.options import ANYWHERE, BatchArgument, Json, Reach
 
 if TYPE_CHECKING:
-    from stook.wiring.session import Session
+    from stook.cli.reach import Reached
 
 __all__ = ["delete"]
 
@@ -20,7 +20,7 @@ def delete(
     /,
     *,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask.")] = False,
-    where: Where = HERE,
+    where: Reach = ANYWHERE,
     as_json: Json = False,
 ) -> int:
     """Delete an ended batch and everything that belongs to it.
@@ -30,11 +30,11 @@ def delete(
     """
     from stook.cli.documents import print_document
     from stook.cli.exits import Exit
-    from stook.cli.opened import in_session
+    from stook.cli.reach import in_reach
     from stook.cli.run_report import headline
     from stook.core.errors import OptionError
 
-    async def deleted(session: Session) -> str | None:
+    async def deleted(session: Reached) -> str | None:
         view = await session.engine.find(batch)
         if not yes:
             if not sys.stdin.isatty():
@@ -47,7 +47,7 @@ def delete(
         await session.purge()
         return view.public_id
 
-    gone = in_session(where, deleted)
+    gone = in_reach(where, deleted)
     if gone is None:
         print("nothing was deleted", file=sys.stderr)
         return Exit.WRONG

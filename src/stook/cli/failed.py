@@ -13,7 +13,7 @@ from stook.core.errors import NotFound
 from stook.core.states import State
 
 if TYPE_CHECKING:
-    from stook.engine.service import Engine
+    from stook.client.backend import Reading
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.failures import FailureGroup
     from stook.store.script.read.item_row import ItemRow
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Failed", "find_group", "read_failed"]
 
 
-async def read_failed(engine: Engine, view: BatchView, mark: str | None, limit: int, *, tracebacks: bool) -> Failed:
+async def read_failed(engine: Reading, view: BatchView, mark: str | None, limit: int, *, tracebacks: bool) -> Failed:
     groups = await engine.failure_groups(view.id)
     if mark is not None:
         group = find_group(groups, mark)
@@ -31,7 +31,7 @@ async def read_failed(engine: Engine, view: BatchView, mark: str | None, limit: 
     return Failed(view, shown, rows, tracebacks=tracebacks, more=len(groups) - len(shown))
 
 
-async def _rows(engine: Engine, view: BatchView, group: FailureGroup, limit: int) -> list[ItemRow]:
+async def _rows(engine: Reading, view: BatchView, group: FailureGroup, limit: int) -> list[ItemRow]:
     page = await engine.executions(
         view.id, states=(State.failed,), group=group.fingerprint, limit=limit, tracebacks=True
     )

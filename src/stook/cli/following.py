@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from stook.cli.progress import Display
-    from stook.engine.service import Engine
+    from stook.client.backend import Backend
     from stook.store.script.read.batch_view import BatchView
 
 __all__ = ["Changes", "announced_total", "follow"]
@@ -22,7 +22,7 @@ _LONGEST: Final = 0.2
 
 
 async def follow(
-    engine: Engine,
+    engine: Backend,
     batch_id: bytes,
     display: Display,
     *,

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-__all__ = ["HERE", "BatchArgument", "Json", "Where"]
+__all__ = ["ANYWHERE", "HERE", "BatchArgument", "Json", "Reach", "Where"]
 
 
 @Parameter(name="*")
@@ -25,6 +25,23 @@ class Where:
 
 
 HERE: Final = Where()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Reach(Where):
+    """Which batches, of a store or of a server."""
+
+    server: Annotated[
+        str | None,
+        Parameter(help="A server's batches in place of a store's: its address; else STOOK_SERVER, else --store."),
+    ] = None
+    key: Annotated[
+        str | None, Parameter(help="With --server: an API key; else STOOK_KEY, which `ps` does not show.")
+    ] = None
+
+
+ANYWHERE: Final = Reach()
 
 BatchArgument = Annotated[str, Parameter(help="The batch: its id, its name (the newest of that name) or its key.")]
 

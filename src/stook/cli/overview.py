@@ -20,6 +20,8 @@ class Command(NamedTuple):
 COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     "Work": (
         Command("run", "stook.cli.run:run", "Run a task on every item of an input, to the end."),
+        Command("up", "stook.cli.up:up", "Serve HTTP and work for batches, in one process."),
+        Command("serve", "stook.cli.serve:serve", "Serve HTTP alone; workers are elsewhere."),
         Command("worker", "stook.cli.worker:worker", "Work for all batches of some tasks, until stopped."),
         Command("demo", "stook.cli.demo:demo", "Run a batch over this machine's own Python standard library."),
     ),
@@ -56,6 +58,8 @@ def overview() -> str:
         "Options of every command",
         "  --store URL     sqlite:///FILE or postgresql://…; else STOOK_URL, else stook.db in this folder",
         "  --project NAME  whose batches; else STOOK_PROJECT, else default",
+        "Of commands that look and act",
+        "  --server URL    a server's batches instead; else STOOK_SERVER; the key is in STOOK_KEY",
         "",
         "  --version             print the version",
         "  --install-completion  complete commands and options in this shell from now on",

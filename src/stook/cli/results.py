@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stook.cli.options import HERE, BatchArgument, Where
+from stook.cli.options import ANYWHERE, BatchArgument, Reach
 from stook.cli.words import OutputFormatWord, StateWord
 
 if TYPE_CHECKING:
-    from stook.wiring.session import Session
+    from stook.cli.reach import Reached
 
 __all__ = ["results"]
 
@@ -31,7 +31,7 @@ def results(
         bool, Parameter(help="Only what has ended, in the order it did; retried ones come once for each end.")
     ] = False,
     follow: Annotated[bool, Parameter(help="As --as-settled, and on until the batch has ended.")] = False,
-    where: Where = HERE,
+    where: Reach = ANYWHERE,
 ) -> int:
     """Write the results of a batch, joined with their inputs.
 
@@ -40,10 +40,10 @@ def results(
     is complete.
     """
     from stook.cli.dispatch import say
-    from stook.cli.opened import in_session
     from stook.cli.output import check_output, write_results
+    from stook.cli.reach import in_reach
 
-    async def written(session: Session) -> int:
+    async def written(session: Reached) -> int:
         view = await session.engine.find(batch)
         if not view.state.terminal and not follow:
             say(f"the batch is {view.state.value}: {view.counters.terminal:,} of {view.counters.total:,} have ended")
@@ -54,7 +54,7 @@ def results(
         return await write_results(pages, output, format, lambda row: not state or row.state.name in state)
 
     check_output(output, format)
-    rows = in_session(where, written)
+    rows = in_reach(where, written)
     if output != "-":
         say(f"{rows:,} rows written to {output}")
     return 0

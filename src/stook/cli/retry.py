@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stook.cli.options import HERE, BatchArgument, Json, Where
+from stook.cli.options import ANYWHERE, BatchArgument, Json, Reach
 from stook.cli.words import RetriedWord
 
 if TYPE_CHECKING:
-    from stook.wiring.session import Session
+    from stook.cli.reach import Reached
 
 __all__ = ["retry"]
 
@@ -31,7 +31,7 @@ def retry(
     probe: Annotated[
         int | None, Parameter(help="So many first; the rest follows by itself once half of them have succeeded.")
     ] = None,
-    where: Where = HERE,
+    where: Reach = ANYWHERE,
     as_json: Json = False,
 ) -> int:
     """Take failed executions up again, in the same batch.
@@ -55,7 +55,7 @@ def retry(
     states = tuple(dict.fromkeys((*(("failed",) if failed or group else ()), *state)))
     scope = RetryScope(states or ("failed", "cancelled", "expired"), group, index or None)
 
-    async def do(session: Session, batch_id: bytes) -> str:
+    async def do(session: Reached, batch_id: bytes) -> str:
         chosen = scope
         if group is not None:
             mark = find_group(await session.engine.failure_groups(batch_id), group).fingerprint

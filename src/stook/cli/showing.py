@@ -15,7 +15,7 @@ from stook.core.errors import NotFound
 
 if TYPE_CHECKING:
     from stook.cli.tables import Cell
-    from stook.engine.service import Engine
+    from stook.client.backend import Reading
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.execution_view import Attempt, ExecutionView
     from stook.store.script.read.failures import FailureGroup
@@ -33,11 +33,11 @@ class Shown(Protocol):
     def draw(self) -> None: ...
 
 
-async def look_at_batch(engine: Engine, view: BatchView) -> Shown:
+async def look_at_batch(engine: Reading, view: BatchView) -> Shown:
     return _Batch(view, await engine.failure_groups(view.id), await engine.why(view.id))
 
 
-async def look_at_item(engine: Engine, view: BatchView, item: str) -> Shown:
+async def look_at_item(engine: Reading, view: BatchView, item: str) -> Shown:
     """A number is an index where there is such an item, else a key."""
     if item.isdecimal():
         try:
@@ -48,7 +48,7 @@ async def look_at_item(engine: Engine, view: BatchView, item: str) -> Shown:
     return _Item(await engine.item(view.id, key=item))
 
 
-async def _has_key(engine: Engine, view: BatchView, key: str) -> bool:
+async def _has_key(engine: Reading, view: BatchView, key: str) -> bool:
     try:
         await engine.item(view.id, key=key)
     except NotFound:

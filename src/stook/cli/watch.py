@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stook.cli.options import HERE, BatchArgument, Json, Where
+from stook.cli.options import ANYWHERE, BatchArgument, Json, Reach
 
 if TYPE_CHECKING:
+    from stook.cli.reach import Reached
     from stook.store.script.read.batch_view import BatchView
-    from stook.wiring.session import Session
 
 __all__ = ["watch"]
 
 
-def watch(batch: BatchArgument, /, *, where: Where = HERE, as_json: Json = False) -> int:
+def watch(batch: BatchArgument, /, *, where: Reach = ANYWHERE, as_json: Json = False) -> int:
     """Follow a batch until it has ended.
 
     From any process that reaches the store; watching works on nothing itself.
@@ -25,11 +25,11 @@ def watch(batch: BatchArgument, /, *, where: Where = HERE, as_json: Json = False
     from stook.cli.documents import batch_document, print_document
     from stook.cli.exits import exit_of_batch
     from stook.cli.following import Changes, follow
-    from stook.cli.opened import in_session
     from stook.cli.progress import choose_display
+    from stook.cli.reach import in_reach
     from stook.cli.run_report import headline
 
-    async def watched(session: Session) -> BatchView:
+    async def watched(session: Reached) -> BatchView:
         found = await session.engine.find(batch)
         display = Changes(lambda view: print_document(batch_document(view))) if as_json else choose_display(quiet=False)
         try:
@@ -40,7 +40,7 @@ def watch(batch: BatchArgument, /, *, where: Where = HERE, as_json: Json = False
         finally:
             display.close()
 
-    view = in_session(where, watched)
+    view = in_reach(where, watched)
     if not as_json:
         print(f"{view.public_id}  {headline(view)}")
     return exit_of_batch(view.state)

@@ -25,17 +25,34 @@ def worker(
     name: Annotated[
         str | None, Parameter(help="What it is called in `stook doctor`; else its pid and a number.")
     ] = None,
+    server: Annotated[
+        str | None,
+        Parameter(help="A server that gives the work, over HTTP alone: its address; else STOOK_SERVER, else --store."),
+    ] = None,
+    key: Annotated[
+        str | None, Parameter(help="With --server: an API key with the scope worker; else STOOK_KEY, which `ps` hides.")
+    ] = None,
     where: Where = HERE,
 ) -> int:
     """Work for all batches of some tasks, until stopped.
 
     Any number of workers may run on one store: on one machine with SQLite, on
-    many with PostgreSQL. SIGTERM or Ctrl-C lets what runs end, writes its
-    outcomes and hands the rest back; a second one ends at once.
+    many with PostgreSQL. With --server a worker needs nothing but HTTP: it gets
+    the work of its key's project. SIGTERM or Ctrl-C lets what runs end, writes
+    its outcomes and hands the rest back; a second one ends at once.
 
-    Exit code: 0 stopped in order, 2 a module or task is wrong, 4 the store
-    refused.
+    Exit code: 0 stopped in order, 2 a module or task is wrong, 4 the store or
+    the server refused.
     """
     from stook.cli.serve_worker import serve_worker
 
-    return serve_worker(modules, concurrency=concurrency, processes=processes, grace=grace, name=name, where=where)
+    return serve_worker(
+        modules,
+        server=server,
+        key=key,
+        where=where,
+        concurrency=concurrency,
+        processes=processes,
+        grace=grace,
+        name=name,
+    )

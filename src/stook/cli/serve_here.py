@@ -1,0 +1,81 @@
+"""A server, with workers or without, from its start to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from stook.cli.dispatch import say
+from stook.cli.ready_file import check_ready_file, write_ready_file
+from stook.cli.server_log import server_log
+from stook.cli.stopping import Stop
+from stook.cli.worker_tasks import check_grace
+from stook.config.settings import read_settings
+from stook.core.errors import OptionError
+from stook.wiring.loop import run
+from stook.wiring.serving import check_server_installed, serving
+from stook.wiring.session import open_session
+
+if TYPE_CHECKING:
+    from stook.cli.serving_options import Listen
+    from stook.config.settings import Settings
+    from stook.wiring.serving import Served
+    from stook.worker.definition import TaskDefinition
+
+__all__ = ["serve_here"]
+
+_LOOK: Final = 0.5
+"""Seconds between two looks whether the worker can go on."""
+_PORTS: Final = 65_536
+
+
+def serve_here(listen: Listen, url: str | None, definitions: dict[str, TaskDefinition], **how: Any) -> int:
+    """`how` the worker works: concurrency, processes."""
+    check_grace(listen.grace)
+    if not 0 <= listen.port < _PORTS:
+        raise OptionError(f"--port {listen.port} is not between 0 and {_PORTS - 1}")
+    check_server_installed()
+    if listen.ready_file is not None:
+        check_ready_file(listen.ready_file)
+    run(_serve(read_settings(url=url), listen, definitions, how))
+    return 0
+
+
+async def _serve(
+    settings: Settings, listen: Listen, definitions: dict[str, TaskDefinition], how: dict[str, Any]
+) -> None:
+    """The worker stops first, while its followers still hear how its work ends; then the server."""
+    stop = Stop(lambda: say(f"stopping: what runs may end, for {listen.grace:g} s; once more ends at once"), _nothing)
+    with stop.listening(), server_log():
+        async with contextlib.AsyncExitStack() as leaving:
+            session = await leaving.enter_async_context(open_session(settings))
+            await leaving.enter_async_context(session.maintained())
+            chosen = os.environ.get("STOOK_KEY") or None
+            served = await leaving.enter_async_context(
+                serving(session, host=listen.host, port=listen.port, grace=listen.grace, key=chosen)
+            )
+            working = session.working(definitions, grace=listen.grace, **how) if definitions else None
+            runtime = None if working is None else await leaving.enter_async_context(working)
+            _announce(served, sorted(definitions), chosen)
+            if listen.ready_file is not None:
+                write_ready_file(listen.ready_file, served.url, served.key)
+            while not await stop.wait(_LOOK):
+                if runtime is not None and runtime.failure is not None:
+                    raise runtime.failure
+    say("stopped")
+
+
+def _announce(served: Served, tasks: list[str], chosen: str | None) -> None:
+    """Address and key are what the command puts out; all else is talk."""
+    print(f"address  {served.url}", flush=True)
+    if served.is_new and chosen is None:
+        print(f"key      {served.key}  (of the first admin, shown this once)", flush=True)
+    elif served.is_new:
+        print("key      the one in STOOK_KEY, of the first admin", flush=True)
+    what = f"working on {', '.join(tasks)}" if tasks else "serving"
+    say(f"{what}; Ctrl-C stops")
+
+
+def _nothing() -> None:
+    """Nothing is drawn on the terminal that had to be put in order."""

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stook.client.outcome_bodies import outcome_bodies
+from stook.core.outcome import Settlement, Trouble
+
+
+@st.composite
+def settlements(draw):
+    made = []
+    for token in range(draw(st.integers(0, 4))):
+        good = draw(st.lists(st.binary(max_size=300), max_size=8))
+        bad = draw(st.lists(st.text(max_size=200), max_size=5))
+        offsets = range(len(good)) if draw(st.booleans()) else list(range(len(good)))
+        troubles = [Trouble(len(good) + place, "failed", traceback=text) for place, text in enumerate(bad)]
+        made.append(Settlement(token, b"b", offsets, good, list(range(len(good))), troubles))
+    return made
+
+
+def told(many):
+    """What is said of each item, in order."""
+    for one in many:
+        for offset, result, took in zip(one.offsets, one.results, one.durations, strict=True):
+            yield one.token, offset, result, took
+        for trouble in one.troubles:
+            yield one.token, trouble.offset, trouble.traceback
+
+
+def size(body):
+    return sum(64 + len(part) for one in body for part in one.results) + sum(
+        64 + len(part.traceback) for one in body for part in one.troubles
+    )
+
+
+@given(settlements(), st.integers(1, 1500))
+def test_every_outcome_is_told_once_in_bodies_that_are_small_or_hold_one(given_, most):
+    bodies = list(outcome_bodies(given_, most))
+    assert sorted(map(repr, told(one for body in bodies for one in body))) == sorted(map(repr, told(given_)))
+    for body in bodies:
+        assert size(body) <= most + 64 or sum(len(one.offsets) + len(one.troubles) for one in body) == 1
+
+
+def test_what_fits_is_sent_as_it_is():
+    whole = [Settlement(1, b"b", range(3), [b"1"] * 3, [0] * 3)]
+    assert list(outcome_bodies(whole)) == [whole]
+    assert next(outcome_bodies(whole))[0] is whole[0]
