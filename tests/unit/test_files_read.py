@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stook.core.errors import DuplicateKeys, InputError, MissingExtra, OptionError, PayloadError, PayloadTooLarge
+from stook.core.errors import InputError, MissingExtra, OptionError, PayloadError, PayloadTooLarge
 from stook.files.content import content_id
-from stook.files.duplicates import lines_of, locate
 from stook.files.read import open_items
 from stook.files.spool import Spooled, spool, spool_stdin
 
@@ -166,14 +165,6 @@ def test_an_item_without_a_key_is_refused_with_its_line(folder, line, words):
     assert words in str(error)
 
 
-def test_duplicates_are_located_by_line(folder):
-    (folder / "rows.csv").write_text('id,text\n1,"a\nb"\n2,x\n\n1,y\n' + "3,z\n" * 5000)
-    assert lines_of("rows.csv", [5002, 0, 2, 2]) == {0: 2, 2: 6, 5002: 5006}
-    error = locate(DuplicateKeys([("1", 2, 0)]), "rows.csv")
-    assert str(error).startswith("rows.csv:6 and rows.csv:2: key '1' is already used by item 0")
-    assert error.pairs == [("1", 2, 0)]
-
-
 # ------------------------------------------------------------------------------------- folders, patterns, pipes
 
 
@@ -215,7 +206,6 @@ def test_a_spooled_source_is_read_as_often_as_needed(folder):
     with spool_stdin(io.BytesIO(TABLE), folder) as spooled:
         assert content_id(spooled) == content_id("rows.csv")
         assert values_of(spooled, format="csv") == values_of(spooled, format="csv") == ROWS
-        assert lines_of(spooled, [1], format="csv") == {1: 3}
         assert spool(spooled) is spooled
         assert spooled.path.exists()
     assert not spooled.path.exists()
