@@ -231,7 +231,38 @@ batch.wait()
     ) as it:
         it.stdout.readline()
         it.send_signal(signal.SIGINT)
-        _, said = it.communicate(timeout=20)
+        try:
+            _, said = it.communicate(timeout=20)
+        finally:
+            it.kill()
+    assert it.returncode in (-signal.SIGINT, 130)
+    assert said.decode().strip().endswith("KeyboardInterrupt")
+
+
+def test_ctrl_c_ends_a_wait_it_did_not_interrupt(where):
+    """The system may hand a signal to another thread, or to the main one just before it sleeps."""
+    body = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main = threading.get_ident()
+
+def press():
+    asleep = 0
+    while asleep < 20:
+        asleep = asleep + 1 if sys._current_frames()[main].f_code is threading.Condition.wait.__code__ else 0
+        threading.Event().wait(0.001)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+batch = double.map([1])
+threading.Thread(target=press).start()
+batch.wait()
+"""
+    command = [sys.executable, "-c", PROGRAM + body]
+    with subprocess.Popen(command, env=os.environ | {"WHERE": where}, stderr=subprocess.PIPE) as it:
+        try:
+            _, said = it.communicate(timeout=20)
+        finally:
+            it.kill()
     assert it.returncode in (-signal.SIGINT, 130)
     assert said.decode().strip().endswith("KeyboardInterrupt")
 

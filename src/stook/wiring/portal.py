@@ -19,6 +19,8 @@ __all__ = ["Portal"]
 
 T = TypeVar("T")
 
+SIGNAL_CHECK = 0.25  # seconds
+
 
 class Portal:
     """Whoever still waits for an answer when it closes gets `StoreUnavailable`."""
@@ -41,7 +43,7 @@ class Portal:
             )
         future = self._send(coroutine)
         try:
-            return future.result()
+            return _awaited(future)
         except concurrent.futures.CancelledError:
             if self._is_open:
                 raise
@@ -99,7 +101,7 @@ class Portal:
             future.cancel()
         try:
             if last is not None:
-                asyncio.run_coroutine_threadsafe(_after_others(last), self._loop).result()
+                _awaited(asyncio.run_coroutine_threadsafe(_after_others(last), self._loop))
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -142,6 +144,14 @@ class _Pages(Generic[T]):
         async with self._turn:
             if isinstance(self._pages, AsyncGenerator):
                 await self._pages.aclose()
+
+
+def _awaited(future: concurrent.futures.Future[T]) -> T:
+    """A signal that comes after Python last looked for one and before it sleeps on a lock does not wake it: a Ctrl-C
+    would be noticed when the answer comes. So it looks again now and then."""
+    while not future.done():
+        concurrent.futures.wait((future,), SIGNAL_CHECK)
+    return future.result()
 
 
 async def _after_others(last: Callable[[], Coroutine[Any, Any, object]]) -> None:
