@@ -1,0 +1,1 @@
+delete from webhook_backlog where id = any($1::bigint[]);

@@ -1,0 +1,1 @@
+delete from webhook_endpoint where id = any($1::text[]);

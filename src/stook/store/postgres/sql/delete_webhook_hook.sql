@@ -1,0 +1,1 @@
+delete from webhook_hook where project = any($1::text[]);

@@ -1,0 +1,5 @@
+-- Locks: endpoints, those nobody else holds.
+select id, project, url, description, events, mask, tasks, reach, auth_kind, auth_name, auth_value, schemes,
+       max_concurrency, status, reason, secret, secret_hint, old_secret, old_until, failures, failing_since,
+       trial_at, held_until, wake_at, created_at, updated_at
+from webhook_endpoint where wake_at <= $1 order by wake_at limit $2 for update skip locked;

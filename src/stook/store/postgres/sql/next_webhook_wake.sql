@@ -1,0 +1,1 @@
+select min(wake_at) from webhook_endpoint where wake_at is not null;

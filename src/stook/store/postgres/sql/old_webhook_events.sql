@@ -1,0 +1,7 @@
+-- Locks: old events of which nothing waits, those nobody else holds; their deliveries and attempts go with them.
+select id from webhook_event v
+where at < $1 and not exists (
+    select 1 from webhook_delivery d
+    where d.event_id = v.id and d.state in ('pending', 'delivering', 'failed')
+)
+order by at limit $2 for update skip locked;

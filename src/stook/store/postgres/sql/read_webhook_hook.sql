@@ -1,0 +1,1 @@
+select mask from webhook_hook where project = $1;

@@ -1,0 +1,1 @@
+delete from webhook_endpoint where id = ?1;

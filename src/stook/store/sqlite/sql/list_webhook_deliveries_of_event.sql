@@ -1,0 +1,13 @@
+-- An event has few deliveries: they are found first, whatever else is asked.
+with found as materialized (
+    select id, event_id, name, endpoint_id, project, batch_id, idx, state, run, attempt, next_at, code, error, duration,
+           created_at, updated_at
+    from webhook_delivery where event_id = ?1
+)
+select id, event_id, name, endpoint_id, project, batch_id, idx, state, run, attempt, next_at, code, error, duration,
+       created_at, updated_at
+from found
+where id < ?3 and id >= ?4 and project = ?2
+  and (?5 is null or endpoint_id = ?5) and (?6 is null or event_id = ?6) and (?7 is null or name = ?7)
+  and (?8 is null or idx = ?8) and (?9 is null or state = ?9) and created_at >= ?11
+order by id desc limit ?10;

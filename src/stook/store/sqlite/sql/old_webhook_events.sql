@@ -1,0 +1,6 @@
+select id from webhook_event v
+where at < ?1 and not exists (
+    select 1 from webhook_delivery d
+    where d.event_id = v.id and d.state in ('pending', 'delivering', 'failed')
+)
+order by at limit ?2;

@@ -1,0 +1,1 @@
+delete from webhook_delivery where event_id = ?1;

@@ -1,0 +1,1 @@
+delete from webhook_event where id = ?1;

@@ -1,0 +1,1 @@
+select mask from webhook_endpoint where project = ?1;
