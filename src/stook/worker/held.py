@@ -9,17 +9,23 @@ Once its lease is lost none of it is settled, whatever it becomes.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stook.worker.assignment import Assignment
+from stook.worker.context import Context, SyncContext
 from stook.worker.failures import AttemptTimeout
+from stook.worker.logs.captured import CapturedLog
+from stook.worker.logs.parts import taken_logs
+from stook.worker.logs.tracking import CURRENT, tracking
 from stook.worker.source import Settlement, Trouble
 from stook.worker.trouble import cancelled, failed, released
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from stook.core.log import LogLimits
     from stook.worker.definition import TaskDefinition
     from stook.worker.pace import Pace
     from stook.worker.signals import Reason, Signal
@@ -40,8 +46,8 @@ class Runner(Protocol):
 class Held:
     __slots__ = (
         *("assignment", "blocked", "cancelled", "definition", "done", "encode", "expires", "handler", "left", "limit"),
-        *("lost", "note", "noted", "pace", "piece", "plain", "retry", "running", "signals", "stopping", "troubles"),
-        "unsettled",
+        *("log_limits", "logs", "lost", "note", "noted", "pace", "piece", "plain", "retry", "running", "signals"),
+        *("stopping", "troubles", "unsettled"),
     )
 
     def __init__(
@@ -52,11 +58,12 @@ class Held:
         note: Callable[[Held], None],
         expires: int,
         pace: Pace | None = None,
+        log_limits: LogLimits | None = None,
     ) -> None:
         self.piece = piece
         self.definition = definition
         self.handler = definition.handler
-        self.plain = definition.plain
+        self.plain = definition.plain and not tracking.wanted
         self.encode = definition.encode
         self.retry = piece.policy.retry
         self.assignment = Assignment.of(piece)
@@ -85,18 +92,34 @@ class Held:
         self.lost = False
         self.blocked = False
         """Some items of it must not start."""
+        self.log_limits = log_limits
+        """None: nothing is captured."""
+        self.logs: dict[int, CapturedLog] = {}
+        """By offset: of those that have said something."""
 
     def begin(self, offset: int, payload: Any) -> Any:
-        """Calls the handler with what it asks for: a coroutine, or a thread's result."""
+        """Calls the handler with what it asks for: a coroutine, or a thread's result. To be run in the item's own
+        context, which then knows what it runs for."""
         definition = self.definition
         make = definition.context
-        context = None if make is None else make(self.assignment, offset)
+        if make is None and tracking.wanted:
+            make = Context if definition.is_async else SyncContext
+        context = None if make is None else make(self.assignment, offset, partial(self.log_of, offset))
         if context is not None:
+            CURRENT.set(context)
             self.signals[offset] = context.signal
             if not self.may_start(offset):  # since it was taken off its queue: threads run beside the loop
                 why: Reason = "cancelled" if offset in self.cancelled else "shutdown"
                 context.signal.set("lease_lost" if self.lost else why)
-        return definition.handler(*definition.arguments(payload, self.assignment, offset, context))
+        given = context if definition.context is not None else None
+        return definition.handler(*definition.arguments(payload, self.assignment, offset, given))
+
+    def log_of(self, offset: int) -> CapturedLog | None:
+        """From any thread. Made when it is first asked for."""
+        found = self.logs.get(offset)
+        if found is None and self.log_limits is not None:
+            found = self.logs.setdefault(offset, CapturedLog(self.log_limits))
+        return found
 
     # ------------------------------------------------------------------------------------------------ outcomes
 
@@ -189,7 +212,10 @@ class Held:
             if len(done) == len(self.piece.offsets):
                 offsets = self.piece.offsets
         piece = self.piece
-        return Settlement(piece.token, piece.batch_id, offsets, list(results), durations, troubles), count
+        settlement = Settlement(piece.token, piece.batch_id, offsets, list(results), durations, troubles)
+        if self.logs:
+            settlement.logs = taken_logs(self, [*offsets, *(trouble.offset for trouble in troubles)])
+        return settlement, count
 
     # ---------------------------------------------------------------------------------------- from outside
 

@@ -1,0 +1,1 @@
+select project, queue, count(*), sum(live) from lease group by project, queue;
