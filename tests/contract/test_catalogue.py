@@ -91,3 +91,37 @@ async def test_workers_that_start_at_once_do_not_disturb_each_other(store):
     tasks = [entry(f"t{number}") for number in range(40)]
     await asyncio.gather(*(catalogue.see(tasks[:: 1 if number % 2 else -1]) for number in range(12)))
     assert len(await catalogue.list()) == 40
+
+
+async def test_what_a_projects_own_worker_says_nobody_else_hears(store):
+    everybody, ours, theirs = Catalogue(store), Catalogue(store, "a"), Catalogue(store, "b")
+    await everybody.see([entry("shared"), entry("clean")])
+    await ours.see([entry("shared", queue="mine", policy=POLICY), entry("secret")])
+    assert [one.name for one in await ours.list()] == ["clean", "secret", "shared"]
+    assert [one.name for one in await theirs.list()] == ["clean", "shared"]
+    assert [(await one.find("shared")).queue for one in (ours, theirs, everybody)] == ["mine", "default", "default"]
+    for other in (theirs, everybody):
+        with pytest.raises(NotFound, match="no such task: 'secret'"):
+            await other.find("secret")
+    await everybody.see([entry("shared", queue="new")])
+    assert [(await one.find("shared")).queue for one in (ours, theirs)] == ["mine", "new"]
+
+
+async def test_workers_of_another_project_do_not_count(store):
+    catalogue = Catalogue(store, "a")
+    await catalogue.see([entry("t")])
+    await store.write(see_worker, "b/w", "host", "1:1", '["t"]', "b")
+    assert (await catalogue.find("t")).workers == 0
+    await store.write(see_worker, "a/w", "host", "1:1", '["t"]', "a")
+    await work(store, "w", "t")
+    assert [one.workers for one in await catalogue.list()] == [2]
+
+
+async def test_a_projects_tasks_are_written_only_when_they_change(store):
+    catalogue = Catalogue(store, "a")
+    await catalogue.see([entry("t")])
+    assert store.statements["upsert_project_task"] == 1
+    await Catalogue(store, "b").see([entry("t")])
+    assert store.statements["upsert_project_task"] == 1
+    await catalogue.see([entry("t")])
+    assert store.statements["upsert_project_task"] == 0

@@ -15,8 +15,8 @@ __all__ = ["log_lines"]
 
 
 class _Lines(logging.Handler):
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, say: Callable[[str], None], level: int) -> None:
+        super().__init__(level)
         self.kept: list[str] = []
         self._say = say
 
@@ -28,10 +28,13 @@ class _Lines(logging.Handler):
 
 
 @contextlib.contextmanager
-def log_lines(say: Callable[[str], None]) -> Iterator[None]:
-    """Warnings at once. Errors when the work is over, unless it ended with an error itself, which then says it all."""
-    logger, lines = logging.getLogger("stook"), _Lines(say)
+def log_lines(say: Callable[[str], None], level: str = "WARNING") -> Iterator[None]:
+    """What is of that level at once. Errors when the work is over, unless it ended with an error itself, which then
+    says it all."""
+    logger, lines = logging.getLogger("stook"), _Lines(say, logging.getLevelNamesMapping()[level])
     logger.addHandler(lines)
+    was = logger.level
+    logger.setLevel(min(lines.level, logger.getEffectiveLevel()))
     before, logger.propagate = logger.propagate, False
     try:
         yield
@@ -40,6 +43,7 @@ def log_lines(say: Callable[[str], None]) -> Iterator[None]:
         raise
     finally:
         logger.propagate = before
+        logger.setLevel(was)
         logger.removeHandler(lines)
         for line in lines.kept:
             say(line)

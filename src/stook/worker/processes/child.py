@@ -18,12 +18,16 @@ import socket
 import sys
 import threading
 from collections import deque
+from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, assert_never
 
 from stook.worker.answer import answer
+from stook.worker.context import Context, SyncContext
 from stook.worker.definition import TaskDefinition, define
+from stook.worker.logs.tracking import CURRENT, tracking
 from stook.worker.processes.cells import Cells
+from stook.worker.processes.child_log import ChildLog
 from stook.worker.processes.frames import (
     Broken,
     Close,
@@ -39,10 +43,12 @@ from stook.worker.processes.frames import (
     Work,
     to_bytes,
 )
+from stook.worker.processes.streams import Streams
 from stook.worker.trace import message_of, traceback_of, type_name
 from stook.worker.trouble import failed
 
 if TYPE_CHECKING:
+    from stook.core.log import LogLimits
     from stook.core.policy import RetryPolicy
     from stook.worker.assignment import Assignment
     from stook.worker.processes.frames import FromChild
@@ -96,11 +102,17 @@ class _Child:
         self._early: dict[int, Reason] = {}
         self._definitions: dict[str, TaskDefinition] = {}
         self._runner = asyncio.Runner()
+        self._limits: LogLimits | None = None
+        self._streams: Streams | None = None
+        self._log: ChildLog | None = None
 
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._on_sigterm)
         setup, *rest = self._receive()
         assert isinstance(setup, Setup)
+        self._limits = setup.logs
+        if self._limits is not None:
+            self._streams = Streams()
         try:
             self._definitions = {task: definition_of(task, reference) for task, reference in setup.tasks.items()}
         except BaseException as error:  # noqa: BLE001 -- importing runs anybody's code
@@ -136,9 +148,14 @@ class _Child:
             ended = self._call(item)
         except BaseException as error:  # noqa: BLE001 -- the handler's, whatever it is
             ended = error
+        took = perf_counter_ns() - started
+        if self._log is not None:
+            self._log.end()
+            self._log = None
         if self._condemned:
             self._exit(CONDEMNED)
-        took = perf_counter_ns() - started
+        if self._streams is not None:
+            self._streams.drain()
         if isinstance(ended, bytes):
             self._send(Done(item.number, ended, took))
         elif isinstance(ended, BaseException):
@@ -153,18 +170,33 @@ class _Child:
         definition = self._definitions[item.assignment.task]
         payload = definition.reader.read(item.payload)
         make = definition.context
-        context = None if make is None else make(item.assignment, item.offset)
+        if make is None and tracking.wanted:
+            make = Context if definition.is_async else SyncContext
+        context = None if make is None else make(item.assignment, item.offset, partial(self._open_log, item.number))
         with self._changed:
             early = self._early.pop(item.number, None)
             self._signal = None if context is None else context.signal
         if early is not None and self._signal is not None:
             self._signal.set(early)
-        given = definition.arguments(payload, item.assignment, item.offset, context)
+        asked = None if definition.context is None else context
+        given = definition.arguments(payload, item.assignment, item.offset, asked)
+        own = contextvars.copy_context()
+        if context is not None:
+            own.run(CURRENT.set, context)
         if definition.is_async:
-            value = self._runner.run(definition.handler(*given), context=contextvars.copy_context())
+            value = self._runner.run(definition.handler(*given), context=own)
         else:
-            value = contextvars.copy_context().run(definition.handler, *given)
+            value = own.run(definition.handler, *given)
         return answer(value, definition.encode, item.retry, item.offset)
+
+    def _open_log(self, number: int) -> ChildLog | None:
+        """From any thread. None once the item has ended, too."""
+        with self._changed:
+            if self._limits is None or number != self._number:
+                return None
+            if self._log is None:
+                self._log = ChildLog(number, self._limits, self._send, self._cells.note_lines)
+            return self._log
 
     def _on_sigterm(self, _signal: int, _frame: object) -> None:
         if self._cells.condemned:

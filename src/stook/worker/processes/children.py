@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from stook.core.errors import ConfigError
 from stook.worker.backoff import pause_after
-from stook.worker.processes.frames import Broken, Done, Failed, Ready, Returned
+from stook.worker.processes.frames import Broken, Done, Failed, Logged, Ready, Returned
 from stook.worker.processes.spawn import ending
 from stook.worker.processes.worker_child import WorkerChild
 from stook.worker.trouble import lost
 
 if TYPE_CHECKING:
+    from stook.core.log import LogLimits
     from stook.worker.outbox import Outbox
     from stook.worker.processes.frames import FromChild
     from stook.worker.processes.oom import OomKills
@@ -58,7 +59,14 @@ class Parent(Protocol):
 
 class Children:
     def __init__(
-        self, tasks: dict[str, Reference], count: int, *, parent: Parent, outbox: Outbox, memory: OomKills
+        self,
+        tasks: dict[str, Reference],
+        count: int,
+        *,
+        parent: Parent,
+        outbox: Outbox,
+        memory: OomKills,
+        logs: LogLimits | None = None,
     ) -> None:
         self.alive: list[WorkerChild] = []
         self._tasks = tasks
@@ -67,6 +75,7 @@ class Children:
         self._outbox = outbox
         self._memory = memory
         self._memory_at = 0
+        self._logs = logs
         self._first = asyncio.Event()
         self._gone = asyncio.Event()
         self._error: ConfigError | None = None
@@ -137,6 +146,7 @@ class Children:
                 outbox=self._outbox,
                 take=self._take,
                 died=self._died,
+                logs=self._logs,
             )
         except OSError as error:
             self._false_start(f"cannot be started: {error}")
@@ -165,6 +175,9 @@ class Children:
                 self._conclude(child, number, result, took)
             case Failed(number, trouble, took):
                 self._conclude(child, number, trouble, took)
+            case Logged(number, lines, dropped):
+                child.logged(number, lines, dropped)
+                return
             case Returned(numbers):
                 child.recalled = False
                 entries = [child.forget(number) for number in numbers]
@@ -184,6 +197,7 @@ class Children:
         self._parent.changed()
 
     def _conclude(self, child: WorkerChild, number: int, ended: bytes | Trouble | BaseException, took: int) -> None:
+        child.end_output(number)
         entry = child.forget(number)
         if entry is not None:
             self._parent.concluded(entry, ended, took, cut=child.condemned == number)

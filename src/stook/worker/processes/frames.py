@@ -1,7 +1,7 @@
 """What a worker and its children say to each other: frames over a pair of sockets.
 
     worker ──▶ child    Setup, then Work, Signalled, Recall, Close
-    child ──▶ worker    Ready or Broken, then Done, Failed, Returned
+    child ──▶ worker    Ready or Broken, then Logged, Done, Failed, Returned
 
 A frame is four bytes of length and a MessagePack array.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from stook.core.log import LogLimits
 from stook.core.policy import RetryPolicy
 from stook.worker.assignment import Assignment
 from stook.worker.processes.reference import Reference
@@ -26,6 +27,7 @@ __all__ = [
     "Frames",
     "FromChild",
     "FromWorker",
+    "Logged",
     "Ready",
     "Recall",
     "Returned",
@@ -37,9 +39,10 @@ __all__ = [
 
 
 class Setup(msgspec.Struct, array_like=True, tag=0):
-    """Where the handler of each task is."""
+    """Where the handler of each task is, and how much of what an item says is captured (None: nothing)."""
 
     tasks: dict[str, Reference]
+    logs: LogLimits | None = None
 
 
 class Work(msgspec.Struct, array_like=True, tag=1):
@@ -87,6 +90,14 @@ class Failed(msgspec.Struct, array_like=True, tag=13):
     took: int
 
 
+class Logged(msgspec.Struct, array_like=True, tag=15):
+    """What an item has said: lines as `encode_line` makes them, behind so many that were dropped."""
+
+    number: int
+    lines: list[bytes]
+    dropped: int
+
+
 class Returned(msgspec.Struct, array_like=True, tag=14):
     """Items that were not and will not be started."""
 
@@ -94,7 +105,7 @@ class Returned(msgspec.Struct, array_like=True, tag=14):
 
 
 FromWorker = Setup | Work | Signalled | Recall | Close
-FromChild = Ready | Broken | Done | Failed | Returned
+FromChild = Ready | Broken | Done | Failed | Logged | Returned
 
 _LENGTH: Final = 4
 _encoder: Final = msgspec.msgpack.Encoder()

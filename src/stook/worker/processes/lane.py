@@ -21,6 +21,7 @@ from stook.worker.trouble import released
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from stook.core.log import LogLimits
     from stook.worker.held import Held
     from stook.worker.outbox import Outbox
     from stook.worker.pace import Pace
@@ -50,11 +51,12 @@ class ProcessLane:
         poke: Callable[[], None],
         quiet: Callable[[], None],
         failed: Callable[[BaseException], None],
+        logs: LogLimits | None = None,
     ) -> None:
         self.tasks: Sequence[str] = tuple(tasks)
         self.pace = pace
-        self.children = Children(tasks, count, parent=self, outbox=outbox, memory=memory)
-        self._count = count
+        self.children = Children(tasks, count, parent=self, outbox=outbox, memory=memory, logs=logs)
+        self.count = count
         self._poke = poke
         self._quiet = quiet
         self._failed = failed
@@ -71,7 +73,7 @@ class ProcessLane:
 
     def want(self) -> int:
         ahead, busy = self.pace.ahead(), self.busy
-        free = self._count - busy
+        free = self.count - busy
         waiting = len(self._queue) + sum(len(child.assigned) for child in self.children.alive) - busy
         if waiting > max(free, ahead // 2):
             return 0
@@ -93,7 +95,7 @@ class ProcessLane:
 
     def hand_back(self) -> int:
         keep = self.pace.ahead()
-        if len(self._queue) <= self._count + 4 * keep:
+        if len(self._queue) <= self.count + 4 * keep:
             return 0
         count = len(self._queue) - keep
         for _ in range(count):
@@ -130,7 +132,7 @@ class ProcessLane:
         item, has = self.pace.item, len(child.assigned)
         if not item or item > STUCK or self.children.is_stuck(child):
             return 1 - has  # slow, or not known: nothing waits behind another item
-        at_once = max(1, min(MOST, int(GROUP / item), -(-len(self._queue) // self._count)))
+        at_once = max(1, min(MOST, int(GROUP / item), -(-len(self._queue) // self.count)))
         return at_once if has <= at_once else 0
 
     def _next_group(self, most: int) -> list[Entry]:

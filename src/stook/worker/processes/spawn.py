@@ -31,8 +31,9 @@ main({link}, {cells}, {parent})
 """
 
 
-def spawn() -> tuple[subprocess.Popen[bytes], socket.socket, Cells]:
-    """The process, the worker's end of the line, and the memory they share.
+def spawn(out: int | None = None, err: int | None = None) -> tuple[subprocess.Popen[bytes], socket.socket, Cells]:
+    """The process, the worker's end of the line, and the memory they share. `out` and `err` are what it writes to as
+    its standard output and error; without them, the worker's own.
 
     To be called in the thread of the worker's loop: Linux ends the child when the thread that started it ends.
     """
@@ -42,14 +43,18 @@ def spawn() -> tuple[subprocess.Popen[bytes], socket.socket, Cells]:
         program = _PROGRAM.format(
             path=json.dumps(sys.path), link=theirs.fileno(), cells=file.fileno(), parent=os.getpid()
         )
-        process = _start(program, theirs, file)
+        process = _start(program, theirs, file, out, err)
         return process, ours, Cells(file.fileno())
 
 
-def _start(program: str, line: socket.socket, file: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(
+    program: str, line: socket.socket, file: IO[bytes], out: int | None, err: int | None
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 -- this interpreter, our own program
         [sys.executable, *_flags(), "-c", program],
         stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
         pass_fds=(line.fileno(), file.fileno()),
     )
 

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from stook.worker.held import NEVER
 from stook.worker.processes.frames import Close, Recall, Setup, Signalled, Work
 from stook.worker.processes.link import Link
+from stook.worker.processes.output import ChildOutput, Pipes
 from stook.worker.processes.spawn import spawn
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from stook.core.log import LogLimits
     from stook.worker.held import Held
+    from stook.worker.logs.captured import CapturedLog
     from stook.worker.outbox import Outbox
     from stook.worker.processes.frames import FromChild
     from stook.worker.processes.reference import Reference
@@ -48,6 +51,7 @@ class WorkerChild:
         outbox: Outbox,
         take: Callable[[WorkerChild, FromChild], None],
         died: Callable[[WorkerChild, int], None],
+        logs: LogLimits | None = None,
     ) -> None:
         self.ready = False
         self.assigned: dict[int, Entry] = {}
@@ -63,9 +67,20 @@ class WorkerChild:
         self._died = died
         self._numbers: dict[tuple[int, int], int] = {}
         self._kill: asyncio.TimerHandle | None = None
-        self._process, sock, self._cells = spawn()
+        self._lines: dict[int, int] = {}
+        """By number: lines that its logger is known to have said."""
+        pipes = None if logs is None else Pipes.open()
+        try:
+            self._process, sock, self._cells = spawn() if pipes is None else spawn(pipes.out, pipes.err)
+        except BaseException:
+            if pipes is not None:
+                pipes.close()
+            raise
+        self._output = None
+        if pipes is not None and logs is not None:
+            self._output = ChildOutput(pipes, limits=logs, running=lambda: self.running()[0], log_of=self._log_of)
         self._link = Link(sock, loop, lambda frame: take(self, frame))
-        self._link.send(Setup(tasks))
+        self._link.send(Setup(tasks, logs))
         threading.Thread(target=self._wait, name="stook child", daemon=True).start()
 
     def give(self, entries: list[Entry]) -> None:
@@ -84,10 +99,28 @@ class WorkerChild:
         """The item is not this child's any more."""
         entry = self.assigned.pop(number, None)
         if entry is not None:
+            self._lines.pop(number, None)
             self._numbers.pop((entry.held.piece.token, entry.offset), None)
             self.stop_at.pop(number, None)
             entry.held.running.pop(entry.offset, None)
         return entry
+
+    def logged(self, number: int, lines: list[bytes], dropped: int) -> None:
+        log = self._log_of(number)
+        if log is not None:
+            self._lines[number] = self._lines.get(number, 0) + len(lines) + dropped
+            log.skip(dropped)
+            for line in lines:
+                log.add(line)
+
+    def end_output(self, number: int) -> None:
+        """What the item wrote is in its log when this returns."""
+        if self._output is not None:
+            self._output.end(number)
+
+    def _log_of(self, number: int) -> CapturedLog | None:
+        entry = self.assigned.get(number)
+        return None if entry is None else entry.held.log_of(entry.offset)
 
     def running(self) -> tuple[int, int]:
         """(number, when it began); also after its death: what it was running then. (0, …): nothing."""
@@ -142,6 +175,8 @@ class WorkerChild:
 
     def _wait(self) -> None:
         status = self._process.wait()
+        if self._output is not None:
+            self._output.finish()
         self._outbox.post(self._ended, status)
 
     def _ended(self, status: int) -> None:
@@ -149,5 +184,9 @@ class WorkerChild:
             self._kill.cancel()
         self._link.drain()
         self._link.close()
+        number = self.running()[0]
+        log = self._log_of(number) if self._cells.lines > self._lines.get(number, 0) else None
+        if log is not None:
+            log.skip(self._cells.lines - self._lines.get(number, 0))  # kept back for the end, and gone with it
         self._died(self, status)
         self._cells.close()
