@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["BUDGETS", "Alike", "AtLeast", "AtMost", "Budget", "Clause", "Linear", "Probe"]
+__all__ = ["BUDGETS", "Alike", "AtLeast", "AtMost", "Budget", "Clause", "Linear", "Probe", "Reached"]
 
 Store = Literal["postgres", "sqlite", "none"]
 Folder = Literal["peers", "subjects", "floors"]
@@ -50,6 +50,16 @@ class AtMost:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """At least `limit`, whatever others do."""
+
+    probe: Probe
+    figure: str
+    unit: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Alike:
     """The slowest stays within `within` (a share) of the fastest."""
 
@@ -68,7 +78,7 @@ class Linear:
     full: float = 0.95
 
 
-Clause = AtLeast | AtMost | Alike | Linear
+Clause = AtLeast | AtMost | Reached | Alike | Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +103,17 @@ def _floor(subject: str, mode: str, n: int, quick: int, store: Store = "postgres
     return Probe("floors", subject, mode, n, quick, store)
 
 
-def _operations(database: Literal["postgres", "sqlite"]) -> tuple[Clause, ...]:
-    probe = _stook(database, "operations", MILLION, 200_000)
+def _http(database: Literal["postgres", "sqlite"], mode: str, n: int, quick: int) -> Probe:
+    return Probe("subjects", f"stook_http_{database}", mode, n, quick, store=database)
+
+
+def _operations(probe: Probe) -> tuple[Clause, ...]:
     figures = ("pause_s", "resume_s", "cancel_s", "retry_failed_s", "delete_s", "first_effect_s")
     return tuple(AtMost(probe, figure, "s", 0.5) for figure in figures)
+
+
+def _served_memory(probe: Probe) -> tuple[Clause, ...]:
+    return AtMost(probe, "rss_mib", "MiB", 200), AtMost(probe, "rss_growth_mib", "MiB", 20)
 
 
 def _latency(probe: Probe) -> tuple[Clause, ...]:
@@ -104,6 +121,7 @@ def _latency(probe: Probe) -> tuple[Clause, ...]:
 
 
 PGQUEUER = _peer("pgqueuer", "drain", 50_000, 20_000)
+PGQUEUER_SUBMIT = _peer("pgqueuer", "submit", 100_000, 20_000)
 AWA = _peer("awa_pg", "drain", 50_000, 20_000)
 OBAN = _peer("oban", "drain", 20_000, 5_000)
 DBOS = _peer("dbos", "drain", 3_000, 1_000)
@@ -120,17 +138,32 @@ LATENCY_IN_PROCESS = _stook("sqlite", "latency", 200, 50)
 SHELL = Probe("subjects", "stook_shell", "start", 1_000, 1_000, store="none")
 MEMORY = _stook("postgres", "memory", MILLION, 200_000)
 
+SUBMIT_BODIES = _http("postgres", "submit_bodies", 200_000, 100_000)
+SUBMIT_STREAM = _http("postgres", "submit_stream", MILLION, 200_000)
+SUBMIT_STREAM_SQLITE = _http("sqlite", "submit_stream", MILLION, 200_000)
+
 BUDGETS: tuple[Budget, ...] = (
     Budget(
         "S1",
         "bulk submit of 100,000 items, Python API, PostgreSQL",
         (
-            AtLeast(SUBMIT, (_peer("pgqueuer", "submit", 100_000, 20_000),), 15),
+            AtLeast(SUBMIT, (PGQUEUER_SUBMIT,), 15),
             AtLeast(SUBMIT, (_peer("awa_pg", "submit", 100_000, 20_000),), 10),
         ),
         shown=(
             _floor("storage", "copy_rows", 100_000, 100_000),
             _floor("worker", "submit", 100_000, 100_000),
+        ),
+    ),
+    Budget(
+        "S2",
+        "bulk submit over HTTP, beside direct enqueues: bodies of 10,000 items, a stream of 1,000,000 lines",
+        (
+            AtLeast(SUBMIT_BODIES, (PGQUEUER_SUBMIT,), 6),
+            AtLeast(SUBMIT_STREAM, (PGQUEUER_SUBMIT,), 6),
+            AtMost(SUBMIT_BODIES, "growth_mib", "MiB", 64),
+            AtMost(SUBMIT_STREAM, "growth_mib", "MiB", 64),
+            AtMost(SUBMIT_STREAM_SQLITE, "growth_mib", "MiB", 64),
         ),
     ),
     Budget(
@@ -174,8 +207,12 @@ BUDGETS: tuple[Budget, ...] = (
     ),
     Budget(
         "S7",
-        "one execution on an idle system, submit to result seen: in-process; PostgreSQL with a separate worker",
-        _latency(LATENCY) + _latency(LATENCY_IN_PROCESS),
+        "one execution on an idle system, submit to result seen: in-process; PostgreSQL with a separate worker, without"
+        " and with a server between them",
+        _latency(LATENCY)
+        + _latency(LATENCY_IN_PROCESS)
+        + _latency(_http("postgres", "latency", 200, 50))
+        + _latency(_http("postgres", "latency_followed", 200, 50)),
         shown=(
             _peer("taskiq", "latency", 200, 50),
             _peer("procrastinate", "latency", 200, 50),
@@ -184,17 +221,29 @@ BUDGETS: tuple[Budget, ...] = (
         ),
     ),
     Budget(
-        "S9",
-        "progress of a batch of 1,000,000, asked of the store",
+        "S8",
+        "single durable submits over HTTP, 64 clients on the same cores",
         (
+            Reached(_http("postgres", "singles", 20_000, 10_000), "rate", "requests/s", 3000),
+            Reached(_http("sqlite", "singles", 20_000, 10_000), "rate", "requests/s", 3000),
+        ),
+    ),
+    Budget(
+        "S9",
+        "progress of a batch of 1,000,000, asked of the store and over HTTP",
+        (
+            AtMost(_http("postgres", "progress", MILLION, 200_000), "progress_ms", "ms", 10),
+            AtMost(_http("sqlite", "progress", MILLION, 200_000), "progress_ms", "ms", 10),
             AtMost(_stook("postgres", "progress", MILLION, 200_000), "progress_ms", "ms", 1),
             AtMost(_stook("sqlite", "progress", MILLION, 200_000), "progress_ms", "ms", 1),
         ),
     ),
     Budget(
         "S10",
-        "pause, resume, cancel, retry-failed and delete of a batch of 1,000,000",
-        _operations("postgres") + _operations("sqlite"),
+        "pause, resume, cancel, retry-failed and delete of a batch of 1,000,000, in the process and over HTTP",
+        _operations(_stook("postgres", "operations", MILLION, 200_000))
+        + _operations(_stook("sqlite", "operations", MILLION, 200_000))
+        + _operations(_http("postgres", "operations", MILLION, 200_000)),
     ),
     Budget(
         "S11",
@@ -214,6 +263,15 @@ BUDGETS: tuple[Budget, ...] = (
         "M1",
         "a worker's resident memory while draining 1,000,000: at most, and grown since its first tenth",
         (AtMost(MEMORY, "rss_mib", "MiB", 90), AtMost(MEMORY, "rss_growth_mib", "MiB", 10)),
+    ),
+    Budget(
+        "M2",
+        "a server's resident memory during a streamed submit of 1,000,000 with 100 followers: at most, and grown since"
+        " its first tenth",
+        (
+            *_served_memory(_http("postgres", "memory", MILLION, 200_000)),
+            *_served_memory(_http("sqlite", "memory", MILLION, 200_000)),
+        ),
     ),
     Budget(
         "M3",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from bench.budgets import Alike, AtLeast, AtMost, Linear
+from bench.budgets import Alike, AtLeast, AtMost, Linear, Reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ def _of_clause(clause: Clause) -> tuple[Probe, ...]:
     match clause:
         case AtLeast():
             return (clause.probe, *clause.peers)
-        case AtMost() | Linear():
+        case AtMost() | Reached() | Linear():
             return (clause.probe,)
         case Alike():
             return clause.probes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, assert_never
 
-from bench.budgets import Alike, AtLeast, AtMost, Linear
+from bench.budgets import Alike, AtLeast, AtMost, Linear, Reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +68,16 @@ def _clause(budget: str, clause: Clause, measured: Mapping[tuple[Probe, str], Sp
                 clause.unit,
                 goal=f"≤ {clause.limit:g} {clause.unit}",
                 passed=value is not None and value.median <= clause.limit,
+            )
+        case Reached():
+            value = measured.get((clause.probe, clause.figure))
+            yield Row(
+                budget,
+                f"{clause.probe.label}: {clause.figure}",
+                value,
+                clause.unit,
+                goal=f"≥ {clause.limit:g} {clause.unit}",
+                passed=value is not None and value.median >= clause.limit,
             )
         case Alike():
             yield _alike(budget, clause, measured)
@@ -139,7 +149,7 @@ def _shown(budget: Budget, measured: Mapping[tuple[Probe, str], Spread]) -> Iter
     for probe in budget.shown:
         told: set[str] = set()
         for clause in budget.clauses:
-            if not isinstance(clause, AtLeast | AtMost) or clause.figure in told:
+            if not isinstance(clause, AtLeast | AtMost | Reached) or clause.figure in told:
                 continue
             told.add(clause.figure)
             yield Row(
@@ -147,7 +157,7 @@ def _shown(budget: Budget, measured: Mapping[tuple[Probe, str], Spread]) -> Iter
                 clause.probe.label,
                 measured.get((clause.probe, clause.figure)),
                 clause.unit,
-                peer=f"{probe.label}: {clause.figure}" if isinstance(clause, AtMost) else probe.label,
+                peer=probe.label if isinstance(clause, AtLeast) else f"{probe.label}: {clause.figure}",
                 peer_value=measured.get((probe, clause.figure)),
             )
 

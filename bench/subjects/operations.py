@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.probe import Ask, Figures
+    from stook import Batch
 
-__all__ = ["operations"]
+__all__ = ["operations", "operations_of"]
 
 RUN = 0.02
 """Seconds a handler takes once it does not fail."""
@@ -68,6 +69,11 @@ class Handler:
 
 
 def operations(ask: Ask, store: str) -> Figures:
+    return operations_of(ask, store, lambda batch: batch)
+
+
+def operations_of(ask: Ask, store: str, handle_of: Callable[[Batch[Any]], Batch[Any]]) -> Figures:
+    """The batch is operated on by `handle_of` it."""
     handler = Handler()
     with App("bench", store=store) as app:
 
@@ -77,7 +83,7 @@ def operations(ask: Ask, store: str) -> Figures:
                 raise ValueError("not yet")
             await asyncio.sleep(RUN)
 
-        batch = item.map(rows(ask.n))
+        batch = handle_of(item.map(rows(ask.n)))
         figures: Figures = {}
         effects: list[float] = []
         with app.working():
