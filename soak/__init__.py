@@ -1,9 +1,12 @@
-"""Proves the trust budgets by breaking things: `python -m soak [--minutes N] [--store URL] [--seed N] [T1 T2 T3 T5]`.
+"""Proves the trust budgets by breaking things: `python -m soak [--minutes N] [--store URL] [--seed N] [ID …]`.
 
-    T1 load + assassin ─┐                          ┌─▶ ledger: what every batch, outcome, event and counter says,
-    T2 load + outages  ─┼─▶ processes, journals ───┤            beside what the processes wrote down themselves
-    T3 races            │                          └─▶ report: a line per check, JSON lines
-    T5 poison          ─┘
+    T1  load + assassin ─┐                          ┌─▶ ledger: what every batch, outcome, event and counter says,
+    T1S … with servers   │                          │            beside what the processes wrote down themselves, and
+    T2  load + outages   ├─▶ processes, journals ───┤            what followers heard
+    T3  races            │                          └─▶ report: a line per check, JSON lines
+    T4  cut followers    │
+    T5  poison           │
+    T6  bad input       ─┘    soak/fuzz*.py: requests by our own hand; soak/document_cases.py: schemathesis
 
     soak/crash_*.py: one verb, killed right before or right after its commit (tests/soak/test_crash_points.py).
 

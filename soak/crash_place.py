@@ -13,7 +13,8 @@ import msgspec
 from soak.journal import now
 from stook.core.chunk import make_chunk
 from stook.core.errors import Conflict, NotFound
-from stook.core.outcome import Settlement
+from stook.core.item_digest import DIGEST_BYTES
+from stook.core.outcome import Settlement, Trouble
 from stook.core.policy import FailurePolicy, RetryPolicy, TaskPolicy
 from stook.store.script.claim import Ask, claim
 from stook.store.script.settle import settle
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stook.core.chunk import Chunk
-    from stook.core.outcome import Trouble
     from stook.core.work import Slice
     from stook.store.port import Store
     from stook.store.statement import Script
     from stook.wiring.session import Session
 
-__all__ = ["BATCH", "DOOMED", "Place"]
+__all__ = ["BATCH", "DOOMED", "NEXT", "OTHER", "Place"]
 
 BATCH: Final = bytes.fromhex("0192f0c17b7e70008a2b3c4d00000000")
 OTHER: Final = bytes.fromhex("0192f0c17b7f70008a2b3c4d00000000")
@@ -73,7 +73,9 @@ class Place:
         )
 
     @staticmethod
-    def chunks(start: int = 0, stop: int = 6, *, keyed: bool = False, dedupe: bool = False) -> list[Chunk]:
+    def chunks(
+        start: int = 0, stop: int = 6, *, keyed: bool = False, dedupe: bool = False, digests: bool = False
+    ) -> list[Chunk]:
         made = []
         for at in range(start, stop, _PER):
             numbers = range(at, min(stop, at + _PER))
@@ -83,6 +85,7 @@ class Place:
                     [b"%d" % number for number in numbers],
                     keys=names if keyed else None,
                     dedupe=list(names) if dedupe else None,
+                    digests=bytes(DIGEST_BYTES * len(numbers)) if digests else None,
                 )
             )
         return made
@@ -90,23 +93,27 @@ class Place:
     async def submitted(self, *, run_at: int | None = None, expires_at: int | None = None, **options: Any) -> None:
         await self.write(submit, self.new(**options), self.chunks(), run_at=run_at, expires_at=expires_at)
 
-    async def opened(self, count: int, *, keyed: bool = False, dedupe: bool = False, **options: Any) -> None:
+    async def opened(
+        self, count: int, *, keyed: bool = False, dedupe: bool = False, digests: bool = False, **options: Any
+    ) -> None:
         await self.write(create_batch, self.new(**options))
         at = None if dedupe else 0
-        await self.write(append, BATCH, self.chunks(0, count, keyed=keyed, dedupe=dedupe), at=at)
+        await self.write(append, BATCH, self.chunks(0, count, keyed=keyed, dedupe=dedupe, digests=digests), at=at)
 
     async def sealed(self) -> None:
         await self.write(seal, BATCH)
 
     # ---------------------------------------------------------------------------------------------------- working
 
-    async def take(self, items: int, *, worker: str = DOOMED, lease: int = 60_000_000) -> list[Slice]:
+    async def take(
+        self, items: int, *, worker: str = DOOMED, lease: int = 60_000_000, task: str = "crash"
+    ) -> list[Slice]:
         """`lease` in microseconds; negative: it has lapsed already."""
         claimed = await self.write(
             claim,
             Ask(
                 worker=worker,
-                tasks=["crash"],
+                tasks=[task],
                 items=items,
                 slices=items,
                 idle=True,
@@ -116,6 +123,16 @@ class Place:
         )
         slices: list[Slice] = claimed.slices
         return slices
+
+    @staticmethod
+    def trouble(kind: Any, offset: int, **options: Any) -> Trouble:
+        return Trouble(
+            offset, kind, type="Crash", message="crash", fingerprint="crash", code="handler_error", **options
+        )
+
+    @staticmethod
+    def failed(offset: int) -> Trouble:
+        return Place.trouble("failed", offset, retryable=False)
 
     async def settle(self, slices: Sequence[Slice], *, troubles: Sequence[Trouble] = (), most: int = 100) -> None:
         """All of these but at most `most` of each succeed; `troubles` are of the first slice."""

@@ -5,11 +5,13 @@ does afterwards who had no answer, and how it must end, whether the verb was dur
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from soak.crash_place import BATCH, OTHER, Place
-from stook.core.outcome import Trouble
+from soak.crash_point import Act, CrashPoint, Ends, point
+from soak.crash_point import everything as _all
+from soak.crash_point import nothing as _nothing
+from soak.crash_served import SERVED
 from stook.core.policy import FailurePolicy
 from stook.core.retry_scope import RetryScope
 from stook.store.script.cancel_items import cancel_items
@@ -26,47 +28,12 @@ from stook.store.script.submit import append, create_batch, seal, submit
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
 from stook.store.script.worker_row import see_worker
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stook.core.outcome import Trouble
+
 __all__ = ["CRASH_POINTS", "CrashPoint"]
-
-Act = Callable[[Place], Awaitable[Any]]
-Ends = dict[str, int]
-
-
-class CrashPoint(NamedTuple):
-    verb: Callable[..., Any]
-    prepare: Act
-    act: Act
-    """In the doomed process, which dies at its first `verb`."""
-    afterwards: Act
-    """In the next process, before it drains the batch."""
-    before: Ends
-    """Executions by state at the end, if it died before the commit."""
-    after: Ends
-    events: tuple[str, ...] = ("finished",)
-    gone: bool = False
-    """The batch is deleted in the end."""
-
-
-async def _nothing(_: Place) -> None:
-    """Nobody waits for an answer."""
-
-
-def _all(state: str = "succeeded") -> Ends:
-    return {state: 6}
-
-
-def _point(
-    verb: Callable[..., Any],
-    prepare: Act,
-    act: Act,
-    afterwards: Act = _nothing,
-    *,
-    ends: Ends | None = None,
-    after: Ends | None = None,
-    **options: Any,
-) -> CrashPoint:
-    before = _all() if ends is None else ends
-    return CrashPoint(verb, prepare, act, afterwards, before, before if after is None else after, **options)
 
 
 async def _submitted(place: Place) -> None:
@@ -139,12 +106,8 @@ def _settling(*troubles: Trouble, items: int = 3, most: int = 100) -> Act:
     return act
 
 
-def _trouble(kind: Any, offset: int, **options: Any) -> Trouble:
-    return Trouble(offset, kind, type="Crash", message="crash", fingerprint="crash", code="handler_error", **options)
-
-
-def _failed(offset: int) -> Trouble:
-    return _trouble("failed", offset, retryable=False)
+_trouble = Place.trouble
+_failed = Place.failed
 
 
 def _with_three_held(verb: Callable[..., Any], *args: Any, **options: Any) -> tuple[Act, Act]:
@@ -221,73 +184,77 @@ async def _brittle(place: Place) -> None:
 _one_failed: Final[Ends] = {"succeeded": 5, "failed": 1}
 _three_cancelled: Final[Ends] = {"succeeded": 3, "cancelled": 3}
 _again: Final = ("finished", "reopened", "finished")
+_held_back: Final = ("paused", "resumed", "finished")
 
 CRASH_POINTS: Final[dict[str, CrashPoint]] = {
-    "create_batch": _point(create_batch, _nothing, _create, _create_again),
-    "append": _point(append, lambda place: place.opened(3), _append_rest, _then_seal(_append_rest)),
-    "append keyed": _point(append, lambda place: place.opened(3, keyed=True), _append_keyed, _then_seal(_append_keyed)),
-    "append dedupe": _point(
+    "create_batch": point(create_batch, _nothing, _create, _create_again),
+    "append": point(append, lambda place: place.opened(3), _append_rest, _then_seal(_append_rest)),
+    "append keyed": point(append, lambda place: place.opened(3, keyed=True), _append_keyed, _then_seal(_append_keyed)),
+    "append dedupe": point(
         append, lambda place: place.opened(3, dedupe=True), _append_dedupe, _then_seal(_append_dedupe)
     ),
-    "seal": _point(seal, lambda place: place.opened(6), _asking(seal), _asking(seal)),
-    "submit": _point(submit, _nothing, _submit, _submit_again),
-    "give_up": _point(
+    "seal": point(seal, lambda place: place.opened(6), _asking(seal), _asking(seal)),
+    "submit": point(submit, _nothing, _submit, _submit_again),
+    "give_up": point(
         give_up,
         lambda place: place.opened(6, key="once"),
         _asking(give_up, reason="for a test"),
         _asking(give_up, reason="for a test"),
         ends=_all("cancelled"),
     ),
-    "claim": _point(claim, _submitted, lambda place: place.take(4)),
-    "renew": _point(renew, _submitted, _renewing),
-    "settle some": _point(settle, _submitted, _settling(most=2)),
-    "settle all": _point(settle, _submitted, _settling(items=6)),
-    "settle failed": _point(settle, _submitted, _settling(_failed(1)), after=_one_failed),
-    "settle to its end": _point(settle, _submitted, _settling(_failed(1), items=6), after=_one_failed),
-    "settle to retry": _point(settle, _submitted, _settling(_trouble("failed", 1))),
-    "settle released": _point(settle, _submitted, _settling(_trouble("released", 0))),
-    "settle lost": _point(settle, _submitted, _settling(_trouble("lost", 0))),
-    "settle bisected": _point(
+    "claim": point(claim, _submitted, lambda place: place.take(4)),
+    "renew": point(renew, _submitted, _renewing),
+    "settle some": point(settle, _submitted, _settling(most=2)),
+    "settle all": point(settle, _submitted, _settling(items=6)),
+    "settle failed": point(settle, _submitted, _settling(_failed(1)), after=_one_failed),
+    "settle to its end": point(settle, _submitted, _settling(_failed(1), items=6), after=_one_failed),
+    "settle to retry": point(settle, _submitted, _settling(_trouble("failed", 1))),
+    "settle released": point(settle, _submitted, _settling(_trouble("released", 0))),
+    "settle lost": point(settle, _submitted, _settling(_trouble("lost", 0))),
+    "settle bisected": point(
         settle, _submitted, _settling(*(_trouble("bisected", offset, halves=offset // 2) for offset in range(3)))
     ),
-    "settle to a pause": _point(
-        settle, _brittle, _settling(_failed(1)), _asking(resume, ramp=False), after=_one_failed
+    "settle to a pause": point(
+        settle,
+        _brittle,
+        _settling(_failed(1)),
+        _asking(resume, ramp=False),
+        after=_one_failed,
+        events_after=_held_back,
     ),
-    "cancel": _point(
+    "cancel": point(
         cancel,
         _submitted,
         *_with_three_held(cancel, hard=False, reason="for a test"),
         ends=_all("cancelled"),
     ),
-    "cancel hard": _point(
+    "cancel hard": point(
         cancel,
         _submitted,
         *_with_three_held(cancel, hard=True, reason="for a test"),
         ends=_all("cancelled"),
     ),
-    "cancel_items": _point(cancel_items, _submitted, *_with_three_held(cancel_items, [0, 1, 5]), ends=_three_cancelled),
-    "pause": _point(pause, _submitted, _asking(pause, reason="for a test"), _pause_and_resume),
-    "resume": _point(resume, _paused, _asking(resume), _asking(resume, ramp=False)),
-    "retry": _point(retry, _two_failed, _asking(retry, RetryScope()), _asking(retry, RetryScope()), events=_again),
-    "retry probe": _point(
+    "cancel_items": point(cancel_items, _submitted, *_with_three_held(cancel_items, [0, 1, 5]), ends=_three_cancelled),
+    "pause": point(pause, _submitted, _asking(pause, reason="for a test"), _pause_and_resume, events=_held_back),
+    "resume": point(resume, _paused, _asking(resume), _asking(resume, ramp=False), events=_held_back),
+    "retry": point(retry, _two_failed, _asking(retry, RetryScope()), _asking(retry, RetryScope()), events=_again),
+    "retry probe": point(
         retry,
         _two_failed,
         _asking(retry, RetryScope(), probe=1),
         _asking(retry, RetryScope(), probe=1),
         events=("finished", "reopened", "reopened", "finished"),
     ),
-    "promote_due": _point(promote_due, _prepared(run_at=20_000), _sweeping(promote_due)),
-    "expire_leases": _point(expire_leases, _submitted, _lapsing),
-    "lose_workers": _point(lose_workers, _submitted, _losing),
-    "expire_waiting": _point(expire_waiting, _prepared(expires_at=-1), _sweeping(expire_waiting), ends=_all("expired")),
-    "end_overdue": _point(end_overdue, _prepared(deadline_at=-1), _sweeping(end_overdue), ends=_all("expired")),
-    "end_overdue open": _point(end_overdue, _abandoned, _sweeping(end_overdue), ends=_all("cancelled")),
-    "reconcile": _point(reconcile, _submitted, _asking(reconcile)),
-    "set_batch_limit": _point(
-        set_batch_limit, _limited, _asking(set_batch_limit, None), _asking(set_batch_limit, None)
-    ),
-    "set_quota": _point(set_quota, _submitted, _sweeping(set_quota, "task", "default", "crash", 2)),
-    "see_worker": _point(see_worker, _submitted, _sweeping(see_worker, "doomed", "host", "1:1", "[]")),
-    "delete": _point(delete, _ended, _asking(delete), _asking(delete), gone=True),
-    "purge": _point(purge, _deleted, _sweeping(purge, 2), gone=True),
-}
+    "promote_due": point(promote_due, _prepared(run_at=20_000), _sweeping(promote_due)),
+    "expire_leases": point(expire_leases, _submitted, _lapsing),
+    "lose_workers": point(lose_workers, _submitted, _losing),
+    "expire_waiting": point(expire_waiting, _prepared(expires_at=-1), _sweeping(expire_waiting), ends=_all("expired")),
+    "end_overdue": point(end_overdue, _prepared(deadline_at=-1), _sweeping(end_overdue), ends=_all("expired")),
+    "end_overdue open": point(end_overdue, _abandoned, _sweeping(end_overdue), ends=_all("cancelled")),
+    "reconcile": point(reconcile, _submitted, _asking(reconcile)),
+    "set_batch_limit": point(set_batch_limit, _limited, _asking(set_batch_limit, None), _asking(set_batch_limit, None)),
+    "set_quota": point(set_quota, _submitted, _sweeping(set_quota, "task", "default", "crash", 2)),
+    "see_worker": point(see_worker, _submitted, _sweeping(see_worker, "doomed", "host", "1:1", "[]")),
+    "delete": point(delete, _ended, _asking(delete), _asking(delete), gone=True),
+    "purge": point(purge, _deleted, _sweeping(purge, 2), gone=True),
+} | SERVED

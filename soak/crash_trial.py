@@ -6,10 +6,10 @@ import asyncio
 import multiprocessing
 import signal
 from collections import Counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from soak.crash_place import BATCH, Place
-from soak.crash_points import CRASH_POINTS, CrashPoint
+from soak.crash_points import CRASH_POINTS
 from soak.crash_process import die_at
 from soak.report import Ledger
 from soak.tables import open_tables
@@ -17,6 +17,9 @@ from soak.verify import check_batch, events_of
 from stook.config.settings import read_settings
 from stook.store.script.delete import purge
 from stook.wiring.session import open_session
+
+if TYPE_CHECKING:
+    from soak.crash_point import CrashPoint
 
 __all__ = ["run_crash_point"]
 
@@ -48,16 +51,20 @@ async def run_crash_point(url: str, name: str, *, when: str) -> Ledger:
         await place.drain()
         async with open_tables(url) as tables:
             events = (await events_of(tables)).get(BATCH, [])
-            batches = (await tables.fetch("select count(*) from batch"))[0][0]
+            batches = (await tables.fetch("select count(*) from batch where task = 'crash'"))[0][0]
+            for query, wanted in point.tables:
+                found = (await tables.fetch(query))[0][0]
+                ledger.expect("what tables hold besides", found == wanted, f"{found!r}, not {wanted!r}: {query}")
             waiting = [(await tables.fetch(f"select count(*) from {table}"))[0][0] for table in ("segment", "lease")]
         ledger.expect("there is one batch", batches == 1, f"{batches}")
         ledger.expect("nothing is queued or leased any more", not any(waiting), f"segments, leases: {waiting}")
-        await check_batch(session, ledger, BATCH, events)
+        await check_batch(session, ledger, BATCH, events, single=point.single)
         kinds = tuple(kind.removeprefix("batch.") for kind, _ in events)
-        ledger.expect("its events", kinds == point.events, f"{kinds}, not {point.events}")
+        told = point.events if when == "before" or point.events_after is None else point.events_after
+        ledger.expect("its events", kinds == told, f"{kinds}, not {told}")
         states = await place.states()
-        wanted = Counter(_wanted(point, when))
-        ledger.expect("how its executions ended", states == wanted, f"{dict(states)}, not {dict(wanted)}")
+        ends = Counter(_wanted(point, when))
+        ledger.expect("how its executions ended", states == ends, f"{dict(states)}, not {dict(ends)}")
     return ledger
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from soak.databases import Database, Outage
     from stook.wiring.session import Session
 
-__all__ = ["Load", "break_processes", "break_server", "run_load"]
+__all__ = ["Load", "break_processes", "break_server", "run_load", "settle", "watch"]
 
 LANES: Final = 2
 WORKERS: Final = 3
@@ -108,7 +108,7 @@ async def run_load(
     with Crew(folder, project) as crew:
         load = Load(database, crew, seed=seed, project=project, tasks=tasks)
         async with open_session(read_settings(url=database.url, project=project)) as session:
-            watching = asyncio.create_task(_watch(session, ledger), name="soak watch")
+            watching = asyncio.create_task(watch(session, ledger), name="soak watch")
             if server_every is None:
                 await break_processes(load, seconds)
             else:
@@ -120,7 +120,7 @@ async def run_load(
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
             began = time.monotonic()
-            await _settle(session, ledger)
+            await settle(session, ledger)
             settled = time.monotonic() - began
             await crew.end(("worker",), 30.0)
             crew.told(ledger)
@@ -132,7 +132,7 @@ async def run_load(
     return happened | found | {"seconds to settle": round(settled)}, ledger
 
 
-async def _watch(session: Session, ledger: Ledger) -> None:
+async def watch(session: Session, ledger: Ledger) -> None:
     """Counts live batches again while everything is going on: counters are true at every moment."""
     what = "counters equal a recount, in the middle of it"
     dice = random.Random()
@@ -147,7 +147,7 @@ async def _watch(session: Session, ledger: Ledger) -> None:
                 ledger.expect(what, not found.differences, f"{name}: {'; '.join(found.differences)}")
 
 
-async def _settle(session: Session, ledger: Ledger) -> None:
+async def settle(session: Session, ledger: Ledger) -> None:
     """Lets go on what was left paused or throttled, and waits for the end of everything."""
     what = "every batch ends"
     until = time.monotonic() + SETTLE_SECONDS

@@ -11,11 +11,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from soak.bad_input import run_bad_input
+from soak.cuts import run_cuts
 from soak.databases import given, own_postgres, own_sqlite
 from soak.load import run_load
 from soak.poison import run_poison
 from soak.races import run_races
 from soak.report import Ledger, Trial
+from soak.served_load import run_served_load
 from soak.tasks import LOAD
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ __all__ = ["TRIALS", "left_out", "run_trial", "run_trials"]
 SERVER_EVERY: Final = 20.0
 RACES: Final = 10_000
 POISONED: Final = 10_000
+CUTS: Final = 1_000
+FOLLOWED: Final = 3_000
+BAD_REQUESTS: Final = 5_000
 NEEDS_SERVER: Final = "T2"
 Found = tuple[dict[str, int], Ledger]
 Run = Callable[["Database", Path, int, float], Coroutine[Any, Any, Found]]
@@ -35,6 +41,10 @@ Run = Callable[["Database", Path, int, float], Coroutine[Any, Any, Found]]
 
 async def _t1(database: Database, folder: Path, seed: int, seconds: float) -> Found:
     return await run_load(database, folder, seed=seed, seconds=seconds, tasks=LOAD)
+
+
+async def _t1s(database: Database, folder: Path, seed: int, seconds: float) -> Found:
+    return await run_served_load(database, folder, seed=seed, seconds=seconds, tasks=LOAD)
 
 
 async def _t2(database: Database, folder: Path, seed: int, seconds: float) -> Found:
@@ -46,11 +56,27 @@ async def _t3(database: Database, _folder: Path, seed: int, _seconds: float) -> 
     return await run_races(database, seed=seed, rounds=RACES)
 
 
+async def _t4(database: Database, folder: Path, seed: int, _seconds: float) -> Found:
+    return await run_cuts(database, folder, seed=seed, cuts=CUTS, items=FOLLOWED)
+
+
 async def _t5(database: Database, folder: Path, seed: int, _seconds: float) -> Found:
     return await run_poison(database, folder, seed=seed, items=POISONED)
 
 
-TRIALS: Final[dict[str, Run]] = {"T1": _t1, "T2": _t2, "T3": _t3, "T5": _t5}
+async def _t6(database: Database, folder: Path, seed: int, seconds: float) -> Found:
+    return await run_bad_input(database, folder, seed=seed, cases=BAD_REQUESTS, seconds=seconds)
+
+
+TRIALS: Final[dict[str, Run]] = {
+    "T1": _t1,
+    "T1S": _t1s,
+    "T2": _t2,
+    "T3": _t3,
+    "T4": _t4,
+    "T5": _t5,
+    "T6": _t6,
+}
 
 
 def left_out(ids: Sequence[str], *, store: str | None) -> list[str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stook.store.script.read.item_row import ItemRow
     from stook.wiring.session import Session
 
-__all__ = ["Verifier", "check_batch", "events_of"]
+__all__ = ["Verifier", "check_batch", "events_of", "outcomes_of"]
 
 _ENDS: Final = {"succeeded", "partially_failed", "failed", "cancelled", "expired"}
 _answer = msgspec.json.Decoder(dict[str, int])
@@ -202,6 +202,12 @@ def _problem(row: ItemRow, item: Item, *, calm: bool) -> str | None:
     if row.state is State.failed and (row.error is None or row.error.code == "worker_lost"):
         return f"failed of {row.error}"
     return None
+
+
+async def outcomes_of(session: Session, batch_id: bytes) -> list[tuple[int, State]]:
+    """(index, state) by settle number."""
+    blocks = await _outcomes(session, batch_id)
+    return [(block.first + offset, block.state) for block in blocks for offset in block.offsets]
 
 
 async def _outcomes(session: Session, batch_id: bytes) -> list[OutcomeBlock]:
