@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from stook.client.client import Client
     from stook.client.execution import AsyncExecution, Execution
     from stook.client.result import Failure, Result
+    from stook.client.webhooks import AsyncWebhooks, Delivery, DeliveryDetail, Endpoint, ShownEndpoint, Webhooks
     from stook.core.errors import StookError
     from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy
     from stook.wiring.app import App
     from stook.wiring.task import Task
+    from stook.worker.logs.current import CapturedLogs, current_context
     from stook.worker.words import (
         BatchContext,
         BatchError,
@@ -36,13 +38,18 @@ __all__ = [
     "AsyncBatch",
     "AsyncClient",
     "AsyncExecution",
+    "AsyncWebhooks",
     "Batch",
     "BatchConfig",
     "BatchContext",
     "BatchError",
     "Broadcast",
+    "CapturedLogs",
     "Client",
     "Context",
+    "Delivery",
+    "DeliveryDetail",
+    "Endpoint",
     "Event",
     "Execution",
     "Fail",
@@ -53,10 +60,13 @@ __all__ = [
     "Result",
     "RetryAfter",
     "RetryPolicy",
+    "ShownEndpoint",
     "StookError",
     "SyncContext",
     "Task",
+    "Webhooks",
     "__version__",
+    "current_context",
 ]
 
 __version__ = "0.1.0"
@@ -66,13 +76,18 @@ _HOME = {
     "AsyncBatch": "stook.client.batch",
     "AsyncClient": "stook.client.async_client",
     "AsyncExecution": "stook.client.execution",
+    "AsyncWebhooks": "stook.client.webhooks",
     "Batch": "stook.client.batch",
     "BatchConfig": "stook.core.policy",
     "BatchContext": "stook.worker.words",
     "BatchError": "stook.worker.words",
     "Broadcast": "stook.worker.words",
+    "CapturedLogs": "stook.worker.logs.current",
     "Client": "stook.client.client",
     "Context": "stook.worker.words",
+    "Delivery": "stook.client.webhooks",
+    "DeliveryDetail": "stook.client.webhooks",
+    "Endpoint": "stook.client.webhooks",
     "Event": "stook.worker.words",
     "Execution": "stook.client.execution",
     "Fail": "stook.worker.words",
@@ -83,9 +98,12 @@ _HOME = {
     "Result": "stook.client.result",
     "RetryAfter": "stook.worker.words",
     "RetryPolicy": "stook.core.policy",
+    "ShownEndpoint": "stook.client.webhooks",
     "StookError": "stook.core.errors",
     "SyncContext": "stook.worker.words",
     "Task": "stook.wiring.task",
+    "Webhooks": "stook.client.webhooks",
+    "current_context": "stook.worker.logs.current",
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.budgets import Alike, AtLeast, AtMost, Budget, Linear, Probe
+from bench.budgets import Alike, AtLeast, AtMost, Budget, Linear, Probe, Reached
 from bench.verdict import Row, Spread, judge
 
 OURS = Probe("subjects", "stook_postgres", "drain", 1000, 100)
@@ -14,13 +14,15 @@ FAST = Probe("peers", "fast", "drain", 1000, 100)
 FLOOR = Probe("floors", "floor", "drain", 1000, 100)
 
 
-def row(clause: AtLeast | AtMost | Alike | Linear, **figures: float) -> Row:
+def row(clause: AtLeast | AtMost | Reached | Alike | Linear, **figures: float) -> Row:
     (only,) = rows(clause, {OURS: figures})
     return only
 
 
 def rows(
-    clause: AtLeast | AtMost | Alike | Linear, figures: dict[Probe, dict[str, float]], shown: tuple[Probe, ...] = ()
+    clause: AtLeast | AtMost | Reached | Alike | Linear,
+    figures: dict[Probe, dict[str, float]],
+    shown: tuple[Probe, ...] = (),
 ) -> list[Row]:
     measured = {(probe, name): Spread.of([value]) for probe, known in figures.items() for name, value in known.items()}
     return judge(Budget("S0", "", (clause,), shown), measured)
@@ -54,6 +56,13 @@ def test_what_was_not_measured_does_not_pass():
 @pytest.mark.parametrize(("taken", "passed"), [(5, True), (5.1, False)])
 def test_at_most_includes_its_limit(taken: float, passed: bool):
     assert row(AtMost(OURS, "p50_ms", "ms", 5), p50_ms=taken).passed is passed
+
+
+@pytest.mark.parametrize(("rate", "passed"), [(3000, True), (2999, False)])
+def test_what_is_to_be_reached_includes_its_limit(rate: float, passed: bool):
+    clause = Reached(OURS, "rate", "requests/s", 3000)
+    assert row(clause, rate=rate).passed is passed
+    assert row(clause).passed is False
 
 
 @pytest.mark.parametrize(("slower", "passed"), [(90, True), (89, False), (110, True), (112, False)])

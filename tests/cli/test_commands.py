@@ -176,6 +176,29 @@ def test_retry_queues_and_a_worker_runs(done, words, queued):
     assert len(ran(done)) - before == (5 if "--probe" in words else queued)
 
 
+def test_a_retry_changes_inputs_first(done):
+    """`odd_fails` fails for odd ids; what has another id now does not."""
+    assert done(
+        "retry", "monday", "--failed", "--code", "handler_error", "--set", "id=2", "--set", "more.x=null"
+    ).stdout
+    done("run", "tasks.py:odd_fails", "--input", "in.jsonl", "--name", "monday", "--key", "name")
+    assert done.batch()["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("id", "there is no ="), ("id=x", "stands in quotes"), ("=1", "has no name"), ("a..b=1", "has no name")],
+)
+def test_what_cannot_be_set(done, given, told):
+    assert told in done.fails(2, "retry", "monday", "--failed", "--set", given)
+    assert done.batch()["failed"] == 5
+
+
+def test_a_field_cannot_be_set_and_have_fields(done):
+    words = ("--set", "id=1", "--set", "id.x=2")
+    assert "is set to a value as well" in done.fails(2, "retry", "monday", "--failed", *words)
+
+
 def test_cancel_pause_and_resume(tasks):
     tasks.rows("in.jsonl", 6)
     with tasks.started("run", "tasks.py:gated", "--input", "in.jsonl", "-c", "1") as process:
@@ -259,6 +282,14 @@ def test_doctor(done):
     done("retry", "monday", "--failed")
     waiting = [one["text"] for one in done.documents("doctor") if one["check"] == "waiting"]
     assert "no worker serves task 'tasks.odd_fails'" in waiting[0]
+
+
+def test_doctor_shows_neither_keys_nor_passwords(cli):
+    hidden = {"STOOK_ENCRYPTION_KEY": "hunter2", "STOOK_KEY": "hunter2"}
+    for url in ("stook.db", "postgresql://user:hunter2@127.0.0.1:1/db", "postgresql://user:hunter2/@127.0.0.1:1/db"):
+        done = cli("doctor", STOOK_URL=url, code=None, **hidden)
+        assert "store" in done.stdout
+        assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_doctor_finds_and_repairs_wrong_counters(done):

@@ -8,29 +8,35 @@ import msgspec
 import pytest
 
 from stook.client import calls
+from stook.core.retry_scope import RetryScope
 from stook.server.routes import ROUTES
 from stook.wire.batch import NewBatch
+from stook.wire.limit import ChangeLimits
 
 ID = "0192f0c1-7b7e-7000-8a2b-3c4d00000000"
 MADE = {
     "append": calls.append(ID, b"1\n", calls.NDJSON, {"offset": 0, "key": "id", "delay": 0.5}),
     "cancel": calls.cancel(ID, indexes=[1]),
     "change_limit": calls.change_limit(ID, None),
+    "change_limits": calls.change_limits(ChangeLimits(queue="q", paused=True)),
     "create_batch": calls.create_batch(NewBatch(task="t", open=True), "k"),
     "delete": calls.delete(ID),
+    "edit": calls.edit(ID, b"[1]", again=False),
     "execution": calls.execution(ID, 3),
     "executions": calls.executions(ID, state="failed", group="g", key="k", after=3, limit=5, tracebacks=True),
     "failures": calls.failures(ID),
     "follow_batch": calls.follow_batch(ID, "7", settled=True, whole=True),
     "follow_execution": calls.follow_execution(ID),
+    "limits": calls.limits(),
     "list_batches": calls.list_batches(state="open,queued", task="t", name="n", after=ID, limit=3),
+    "logs": calls.logs(ID, attempt=1),
     "pause": calls.pause(ID, "lunch"),
-    "project": calls.project(),
     "results": calls.results(ID, "settled", 3),
     "resume": calls.resume(ID, ramp=False),
-    "retry": calls.retry(ID, ("failed",), None, [3], 1),
+    "retry": calls.retry(ID, RetryScope(indexes=(3,), start=1, stop=9), 1, {3: b"1"}, b'{"a":null}'),
     "seal": calls.seal(ID),
     "show": calls.show(ID),
+    "skip": calls.skip(ID, "no"),
     "states": calls.states(ID, 3, 4),
     "stream_batch": calls.stream_batch({"task": "t", "key": "id"}, lambda: iter([]), calls.NDJSON, key="k"),
     "submit": calls.submit(b"{}", 3.0),

@@ -22,13 +22,17 @@ class Scripted:
         self.answers = list(answers)
         self.sent = []
         self.slept = []
+        self.silences = []
 
     def clock(self):
         return sum(self.slept)
 
-    async def send(self, request):
+    async def send(self, request, silence):
         self.sent.append(request)
+        self.silences.append(silence)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Lost) and answer.quiet:
+            self.slept.append(silence)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -70,6 +74,20 @@ def test_patience_ends():
     with pytest.raises(StoreUnavailable, match="http://s: no answer: refused"):
         send(transport, request(), patience=10)
     assert 5 < sum(transport.slept) <= 10
+
+
+def test_a_silent_host_costs_patience_once():
+    """What was spent waiting for an answer is spent: not a try of full length after it."""
+    transport = Scripted(Lost("nothing heard", quiet=True))
+    with pytest.raises(StoreUnavailable, match="it may be slow or gone"):
+        send(transport, request())
+    assert transport.clock() <= 60
+    transport = Scripted(Lost("refused"), Lost("nothing heard", quiet=True))
+    with pytest.raises(StoreUnavailable):
+        send(transport, request(), patience=20)
+    assert transport.silences[0] == 60
+    assert transport.silences[1] < 20
+    assert transport.clock() <= 21
 
 
 def test_what_must_not_be_sent_twice_is_not():

@@ -264,8 +264,10 @@ def test_iterations_given_up_early_let_go_of_their_connections(served, client):
 def test_quotas(served, client):
     served.client.patch("/api/v1/project", json={"max_queued_items": 5}).raise_for_status()
     with stook.Client(served.url, key=served.secret, retry_seconds=0.2) as hasty:
-        with pytest.raises(QuotaExceeded, match="5"):
+        with pytest.raises(QuotaExceeded, match="5") as refused:
             hasty.map("t", range(6))
+        error = refused.value
+        assert (error.limit, error.most, error.room, error.retry_after) == ("max_queued_items", 5, 5, None)
         with pytest.raises(QuotaExceeded):
             hasty.map("t", iter(range(6)))
     assert [view.counters.total for view in client.batches()] == []
@@ -276,7 +278,7 @@ def test_keys_that_may_only_read_and_submit(served):
         secret = http.headers["authorization"].removeprefix("Bearer ")
     with stook.Client(served.url, key=secret) as client:
         batch = client.map("t", [1])
-        assert (batch.show().project, batch.show().counters.total) == ("", 1)
+        assert (batch.show().project, batch.show().counters.total) == ("default", 1)
         with pytest.raises(ConfigError, match="operate"):
             batch.cancel()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,8 +27,8 @@ class Killable:
         self.kills = 0
         self._process = None
 
-    def start(self):
-        command = [sys.executable, str(PROGRAM), str(self.store), str(self.port), SECRET]
+    def start(self, *doom):
+        command = [sys.executable, str(PROGRAM), str(self.store), str(self.port), SECRET, *doom]
         environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         self.port = int(self._process.stdout.readline())
@@ -43,6 +44,12 @@ class Killable:
         """Somebody brings it up again while the client tries on."""
         self.kill()
         threading.Thread(target=self.start).start()
+
+    def start_when_dead(self):
+        assert self._process.wait() == -signal.SIGKILL
+        self._process.stdout.close()
+        self.kills += 1
+        self.start()
 
     @property
     def url(self):
@@ -101,3 +108,20 @@ def test_a_file_survives_the_server(killable, tmp_path):
         assert batch.show().counters.total == 150_000
         assert batch.show().sealed_at is not None
         assert len(list(client.batches())) == 1
+
+
+@pytest.mark.parametrize(("verb", "when"), [("submit_ticketed", "after"), ("finish_request", "before")])
+def test_a_submission_whose_server_died_before_it_answered_is_one_execution(killable, verb, when):
+    """The client has had no answer, and asks again: the same execution, which runs once."""
+    killable.kill()
+    killable.start(verb, when)
+    reviving = threading.Thread(target=killable.start_when_dead)
+    reviving.start()
+    with stook.Client(killable.url, key=SECRET) as client:
+        execution = client.submit("count", {"id": 7})
+        assert execution.result() == 7
+        reviving.join()
+    assert killable.kills == 2
+    with sqlite3.connect(killable.store) as tables:
+        assert tables.execute("select count(*), sum(total) from batch").fetchall() == [(1, 1)]
+    assert killable.store.with_name("runs.txt").read_text() == "7\n"

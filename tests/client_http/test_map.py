@@ -188,11 +188,31 @@ def test_an_idempotency_key_is_one_batch(client, small_pieces, make):
     assert first.show().state.value == "queued"
 
 
+@pytest.mark.parametrize("make", [list, iter, "file"], ids=["list", "stream", "file"])
+def test_dedupe_keys_under_an_idempotency_key(client, small_pieces, make, tmp_path):
+    """What is left out is known when it is sent again."""
+    rows = [{"d": str(number), "id": number} for number in range(25)]
+    client.map("t", rows[3:5], dedupe_key="d")
+
+    def send(items):
+        if make != "file":
+            return client.map("t", make(items), key="id", dedupe_key="d", idempotency_key="k")
+        path = tmp_path / "rows.jsonl"
+        path.write_text("".join(json.dumps(one) + "\n" for one in items))
+        return client.map("t", path, key="id", dedupe_key="d", idempotency_key="k")
+
+    first = send(rows)
+    assert inputs(first) == [*rows[:3], *rows[5:]]
+    assert send(rows).id == first.id
+    assert first.show().counters.total == 23
+    with pytest.raises((KeyConflict, stook.StookError)) as caught:
+        send([*rows[:4], {"d": "4", "id": "other"}, *rows[5:]])
+    assert caught.value.code in ("key_conflict", "conflict"), caught.value
+
+
 def test_dedupe_leaves_out_what_is_under_way(client, small_pieces):
     rows = [{"d": str(number)} for number in range(3)]
     client.map("t", rows[:2], dedupe_key="d")
     assert inputs(client.map("t", rows, dedupe_key="d")) == rows[2:]
-    with pytest.raises(OptionError, match="dedupe_key needs all items at once"):
-        client.map("t", iter(rows), dedupe_key="d")
     with pytest.raises(OptionError, match="is no field's name"):
         client.map("t", rows, dedupe_key=str)

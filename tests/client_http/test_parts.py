@@ -215,6 +215,10 @@ def test_where_the_server_is():
     for one in wrong:
         with pytest.raises(ConfigError):
             read_address(one, None, {})
+    for one in ("ftp://u:hunter2@b", "http://u:hunter2/x@b", "u:hunter2@b", "http://b?password=hunter2"):
+        with pytest.raises(ConfigError) as caught:
+            read_address(one, None, {})
+        assert "hunter2" not in str(caught.value)
     for key in ("a b", "ü", "a\n"):
         with pytest.raises(ConfigError, match="no key"):
             read_address("http://b", key, {})

@@ -15,6 +15,19 @@ GOOD = {
     "inline_bytes": ("1024", 1024),
     "max_payload_bytes": ("1000000", 1_000_000),
     "lease_seconds": ("2.5", 2.5),
+    "metrics": ("open", "open"),
+    "log_format": ("json", "json"),
+    "log_level": ("debug", "debug"),
+    "encryption_key": ("one,other", "one,other"),
+    "webhook_allow_private": ("true", True),
+    "webhook_allowed_cidrs": ("10.0.0.0/8, ::1/128", ("10.0.0.0/8", "::1/128")),
+    "webhook_ports": ("443,8443", (443, 8443)),
+    "webhook_schedule": ("0,1.5,60", (0, 1.5, 60)),
+    "webhook_retention_days": ("7", 7),
+    "log_lines": ("0", 0),
+    "log_bytes": ("4096", 4096),
+    "log_line_bytes": ("100", 100),
+    "log_captured_level": ("error", "error"),
 }
 
 
@@ -57,7 +70,21 @@ BAD = [
     ("lease_seconds", "-1", "is not between 0.1 and"),
     ("lease_seconds", "nan", "is not between 0.1 and"),
     ("lease_seconds", "inf", "is not between 0.1 and"),
+    ("log_lines", "-1", "is not between 0 and 100000"),
+    ("log_bytes", "10", "is not between 1024 and 16777216"),
+    ("log_line_bytes", "2000000", "is not between 64 and 1048576"),
+    ("log_captured_level", "trace", "is not 'debug' or 'info' or"),
     ("project", "x" * 513, "is no name of 1 to 512 bytes"),
+    ("webhook_allow_private", "perhaps", "is not true or false"),
+    ("webhook_allowed_cidrs", "10.0.0.0/8,10.0.0.1/8", "is no network like 10.0.0.0/8: 10.0.0.1/8 has host bits set"),
+    ("webhook_allowed_cidrs", "localhost", "is no network like"),
+    ("webhook_ports", "443,https", "is not a list of whole numbers with commas"),
+    ("webhook_ports", "70000", "is not between 1 and 65535"),
+    ("webhook_retention_days", "0", "is not between 1 and 3650"),
+    ("webhook_schedule", ",", "is none: a schedule of 0 attempts"),
+    ("webhook_schedule", "0,soon", "is not a list of seconds with commas"),
+    ("webhook_schedule", "0,-1", "is none: .*-1.0 is not a number of seconds"),
+    ("webhook_schedule", "nan", "is none: .*nan is not a number of seconds"),
 ]
 
 
@@ -76,10 +103,21 @@ def test_a_wrong_value_is_named_with_its_variable(name, text, said):
         ({"synchronous": "maybe"}, "synchronous='maybe' is not 'off' or"),
         ({"project": ""}, "project='' is no name of 1 to 512 bytes"),
         ({"project": "a\0b"}, r"project='a\\x00b' is no name"),
-        ({"url": 5}, "url=5 is not text"),
+        ({"url": 5}, r"url=\*\*\* is not text"),
+        ({"encryption_key": b"hunter2"}, r"encryption_key=\*\*\* is not text"),
     ],
     ids=str,
 )
 def test_a_wrong_value_that_was_given_is_named_too(given, said):
     with pytest.raises(ConfigError, match=f"^{said}"):
         read_settings({}, **given)
+
+
+def test_settings_show_neither_keys_nor_passwords():
+    given = {"url": "postgresql://user:hunter2@host/db", "encryption_key": "hunter3,hunter4", "webhook_ports": (443,)}
+    for text in (repr(read_settings({}, **given)), str(read_settings({}, **given)), f"{[read_settings({}, **given)]}"):
+        assert "hunter" not in text
+        assert "url='postgresql://user:***@host/db'" in text
+        assert "encryption_key='***'" in text
+        assert "webhook_ports=(443,)" in text
+    assert "encryption_key=''" in repr(read_settings({}))

@@ -91,11 +91,12 @@ async def submit_items(
     expires_at: int | None = None,
     keys: list[str] | None = None,
     dedupe: list[str | None] | None = None,
+    tags: list[list[str]] | None = None,
     **options: Any,
 ) -> bytes:
     """The batch's id. `options` are those of `new_batch`."""
     new = new_batch(store, **options)
-    chunks = chunked(payloads(count), per, keys=keys, dedupe=dedupe)
+    chunks = chunked(payloads(count), per, keys=keys, dedupe=dedupe, tags=tags)
     if sealed:
         await store.write(submit, new, chunks, run_at=run_at, expires_at=expires_at)
     else:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from stook.core.errors import Conflict, NotFound, OptionError
 from stook.core.ids import execution_id
 from stook.engine.actions import Actions
+from stook.engine.recording import write_recorded
+from stook.store.script.acted import acted, cancel_counted
+from stook.store.script.cancel_items import cancel_items
 from stook.store.script.delete import delete, purge
 from stook.store.script.pause import pause
+from stook.store.script.quota import set_batch_limit, set_quota
 from stook.store.script.retry import retry
 from stook.store.script.stop import cancel
+from stook.store.statement import Now
 from tests.contract.batches import batch_of, claim_all, drain, fail, indexes, send, states_of, submit_items, take_one
 from tests.contract.ended_batches import FAILED, ended
 
@@ -22,18 +28,31 @@ def actions(store):
     return Actions(store, "default")
 
 
+async def record(store, actions, kind, batch_id, *words):
+    """An act that changes nothing but says that it affected so many. `words`: scope, actor, affected, state."""
+    scope, actor, affected, state = words
+
+    def act():
+        yield Now()
+        return affected
+
+    by = actions.recording(kind, batch_id, scope, actor, may_run=state == "running")
+    await write_recorded(store, by, partial(act), affected=int)
+    return by.action
+
+
 async def probing(store, actions):
     """A retry of 40 failed items that first tries 10."""
     batch_id = await ended(store, 100, range(40), per=30)
     count = await store.write(retry, batch_id, FAILED, probe=10)
-    action = await actions.record("retry", batch_id, "failed", "k1", count, "running")
+    action = await record(store, actions, "retry", batch_id, "failed", "k1", count, "running")
     assert (action.state, action.affected, action.finished_at) == ("running", 10, None)
     return batch_id, action
 
 
 async def test_an_action_is_found_as_it_was_recorded(store, actions):
     batch_id = await submit_items(store, 3)
-    made = await actions.record("cancel", batch_id, "all", "k1", 3, "finished")
+    made = await record(store, actions, "cancel", batch_id, "all", "k1", 3, "finished")
     assert (made.kind, made.batch_id, made.scope, made.actor) == ("cancel", batch_id, "all", "k1")
     assert (made.state, made.affected) == ("finished", 3)
     assert made.created_at == made.finished_at == store.clock.now
@@ -42,14 +61,16 @@ async def test_an_action_is_found_as_it_was_recorded(store, actions):
 
 
 async def test_what_was_done_to_no_batch_is_an_action_too(store, actions):
-    made = await actions.record("key.created", None, "ci", "k1", 1, "finished")
+    made = await record(store, actions, "key.created", None, "ci", "k1", 1, "finished")
     assert (made.batch_id, made.public_batch_id) == (None, None)
     assert await actions.list() == [made]
 
 
 async def test_actions_are_listed_newest_first_in_pages(store, actions):
     first, second = await submit_items(store, 1), await submit_items(store, 1)
-    made = [await actions.record("pause", (first, second, None)[n % 3], "", "k", 1, "finished") for n in range(9)]
+    made = [
+        await record(store, actions, "pause", (first, second, None)[n % 3], "", "k", 1, "finished") for n in range(9)
+    ]
     newest = made[::-1]
     assert await actions.list() == newest
     assert await actions.list(limit=4) == newest[:4]
@@ -79,7 +100,7 @@ async def test_a_foreign_action_is_not_there(store, actions):
 async def test_the_log_outlives_the_batch(store, actions):
     batch_id = await submit_items(store, 2)
     await drain(store)
-    made = await actions.record("delete", batch_id, "all", "k1", 2, "finished")
+    made = await record(store, actions, "delete", batch_id, "all", "k1", 2, "finished")
     await store.write(delete, batch_id)
     while await store.write(purge):
         pass
@@ -152,9 +173,9 @@ async def test_a_retry_whose_probe_was_judged_before_it_is_recorded_is_finished(
     batch_id = await ended(store, 100, range(40), per=30)
     await store.write(retry, batch_id, FAILED, probe=10)
     await drain(store)
-    assert (await actions.record("retry", batch_id, "failed", "k", 10, "running")).state == "finished"
+    assert (await record(store, actions, "retry", batch_id, "failed", "k", 10, "running")).state == "finished"
     gone = store.ids()
-    assert (await actions.record("retry", gone, "failed", "k", 10, "running")).state == "finished"
+    assert (await record(store, actions, "retry", gone, "failed", "k", 10, "running")).state == "finished"
 
 
 async def test_aborts_and_the_probes_end_at_once_agree(store, actions):
@@ -176,3 +197,69 @@ async def test_aborts_and_the_probes_end_at_once_agree(store, actions):
     refused = [one for one in answers if isinstance(one, Conflict)]
     found = await actions.find(action.id)
     assert (found.state, len(refused)) in (("aborted", 1), ("finished", 2))
+
+
+class Crash(Exception):
+    """The process dies here."""
+
+
+def dying(script, place):
+    """The statements of a verb up to the one at `place`, where it ends."""
+    answer, number = None, 0
+    try:
+        while True:
+            statement = script.send(answer)
+            if number == place:
+                raise Crash
+            number += 1
+            answer = yield statement
+    except StopIteration as end:
+        return end.value
+
+
+ACTS = {
+    "pause": lambda batch_id: partial(pause, batch_id, reason="r"),
+    "cancel": lambda batch_id: partial(cancel_counted, batch_id, hard=True, reason="r"),
+    "cancel_items": lambda batch_id: partial(cancel_items, batch_id, [3]),
+    "limit": lambda batch_id: partial(set_batch_limit, batch_id, 2),
+    "quota": lambda batch_id: partial(set_quota, "task", "default", "t", 2),
+}
+
+
+@pytest.mark.parametrize("name", ACTS)
+async def test_an_act_and_its_action_are_there_together_or_not_at_all(store, actions, name):
+    """Whatever the statement in which the process dies."""
+    batch_id = await submit_items(store, 8)
+    tables = "select * from batch", "select * from state", "select * from segment", "select * from quota"
+    before = await store.tables.fetch(*tables)
+    by = actions.recording("act", batch_id, "all", "k")
+    place = 0
+    while True:
+        act = ACTS[name](batch_id)
+        try:
+            await store.write(lambda act=act: dying(acted(by.note, act, lambda _: 1), place))  # noqa: B023
+        except Crash:
+            assert await actions.list() == []
+            assert await store.tables.fetch(*tables) == before
+            place += 1
+            continue
+        break
+    (made,) = await actions.list()
+    assert (made.actor, made.affected, place >= 3) == ("k", 1, True)
+    assert await store.tables.fetch(*tables) != before
+
+
+async def test_what_changed_nothing_leaves_no_action_where_none_is_wanted(store, actions):
+    batch_id = await submit_items(store, 2)
+    await drain(store)
+    by = actions.recording("cancel", batch_id, "execution 1", "k", if_any=True)
+    act = partial(cancel_items, batch_id, [1])
+    await write_recorded(store, by, act, affected=lambda found: len(found.ended) + len(found.asked))
+    assert await actions.list() == []
+
+
+async def test_a_hard_cancel_counts_what_it_ends_and_what_it_stops(store):
+    batch_id = await submit_items(store, 9)
+    await take_one(store, 4)
+    assert await store.write(cancel_counted, batch_id, hard=False, reason="") == 5
+    assert await store.write(cancel_counted, batch_id, hard=True, reason="") == 4

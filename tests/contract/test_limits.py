@@ -8,7 +8,8 @@ import pytest
 
 from stook.core.policy import BatchConfig
 from stook.store.script.pause import pause, resume
-from stook.store.script.quota import set_batch_limit, set_quota
+from stook.store.script.quota import declare_quota, set_batch_limit, set_quota
+from stook.store.script.read.limits import LimitRow, project_limits
 from stook.store.script.sweep import expire_leases
 from tests.contract.batches import (
     batch_of,
@@ -223,3 +224,44 @@ async def test_resuming_without_a_ramp_is_at_full_speed_at_once(store):
     await store.write(pause, batch_id, reason="")
     await store.write(resume, batch_id, ramp=False)
     assert len(indexes(await claim_all(store))) == 1000
+
+
+async def declared(store, most):
+    await store.write(declare_quota, "default", "t", most)
+    rows = await store.read(project_limits, "default")
+    return next((one.max_concurrency for one in rows if one.scope == "task"), None)
+
+
+async def test_a_limit_changed_by_hand_stays_whichever_process_says_the_definition_again(store):
+    assert await declared(store, 5) == 5
+    await store.write(set_quota, "task", "default", "t", 2)
+    assert await declared(store, 5) == 2
+    await store.write(set_quota, "task", "default", "t", None)
+    assert await declared(store, 5) is None, "no limit is a limit changed by hand too"
+    assert await declared(store, 7) == 7, "the definition has changed"
+
+
+async def test_a_limit_set_by_hand_before_the_definition_was_ever_told_stays(store):
+    await store.write(set_quota, "task", "default", "t", 2)
+    assert [await declared(store, most) for most in (5, 5, 7)] == [2, 2, 7]
+
+
+async def test_a_pause_stays_when_a_definition_is_told(store):
+    await store.write(set_quota, "task", "default", "t", None, paused=True)
+    assert await declared(store, 5) == 5
+    (_, task) = await store.read(project_limits, "default")
+    assert task == LimitRow("task", "t", 5, paused=True, running=0)
+
+
+async def test_the_limits_of_a_project_are_its_own(store):
+    await store.write(set_quota, "queue", "default", "q", 3)
+    await store.write(set_quota, "project", "p", "", 1, paused=True)
+    await submit_items(store, 4)
+    await take(store, 3)
+    ours, theirs = [await store.read(project_limits, name) for name in ("default", "p")]
+    assert ours == [
+        LimitRow("project", "", None, paused=False, running=3),
+        LimitRow("queue", "q", 3, paused=False, running=0),
+    ]
+    assert theirs == [LimitRow("project", "", 1, paused=True, running=0)]
+    assert len(await store.read(project_limits, "nobody")) == 1

@@ -6,12 +6,15 @@ import asyncio
 
 import pytest
 
+from stook.store.script.key import create_key
+from stook.store.sqlite.driver import SqliteStore
 from stook.store.statement import Notify
 from stook.store.topics import Topics
 
 LONG = 20.0
 """Seconds nobody should have to wait."""
 SHORT = 0.001
+LOOK = 0.005
 
 
 def ring(*topics):
@@ -63,3 +66,20 @@ async def test_waits_leave_nothing_behind(how):
         topics.notify(["a"])
     await topics.wait(["a", "b"], SHORT, 0)
     assert topics._listeners == {}
+
+
+async def test_what_a_process_commits_itself_wakes_those_alone_whom_it_rang(tmp_path):
+    mine = SqliteStore(str(tmp_path / "one.db"), synchronous="off", look=LOOK)
+    other = SqliteStore(str(tmp_path / "one.db"), synchronous="off", look=LOOK)
+    try:
+        rung, elsewhere = (asyncio.create_task(mine.wait((name,), LONG)) for name in ("keys", "elsewhere"))
+        await asyncio.sleep(0)
+        await mine.write(create_key, "a", "default", "a", ("read",), b"")
+        assert await rung is True
+        assert await mine.wait(("elsewhere",), 5 * LOOK) is False
+        assert not elsewhere.done()
+        await other.write(create_key, "b", "default", "b", ("read",), b"")
+        assert await elsewhere is True
+    finally:
+        await mine.close()
+        await other.close()

@@ -42,6 +42,8 @@ async def sqlite_steps(store, name, params):
 
 def quoted(value):
     """A constant whose type PostgreSQL takes from where it stands."""
+    if value is None:
+        return "null"
     if isinstance(value, list):
         return "'{" + ",".join(f'"{text(one)}"'.replace("\\", "\\\\") for one in value) + "}'"
     return f"'{text(value)}'"

@@ -16,6 +16,7 @@ READS = {
     "list_batches": ("p", NEWEST, "t", ",active,", 50),
     "read_ahead": ("t", "p", 0, 100, 500, 1000),
     "read_attempts": (BATCH, 3),
+    "has_past": (BATCH, 3),
     "read_batch_leases": (BATCH,),
     "read_batch_segments": (BATCH,),
     "read_chunk_outcomes": (BATCH, 10, 0, 5),

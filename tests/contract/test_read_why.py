@@ -33,6 +33,10 @@ async def test_no_worker_serves_the_task(store):
     await serve(store, "t")
     await store.write(forget_worker, "w")
     assert await store.read(why_task_waits, "default", "t") == ["no worker serves task 't': no worker is running"]
+    await store.write(see_worker, "p/w", "host", "1", '["t"]', "p")
+    assert await why(store, batch) == ["no worker serves task 't': no worker is running"], "another project's worker"
+    await store.write(see_worker, "p/w", "host", "1", '["t"]', "default")
+    assert await why(store, batch) == ["nothing holds it back: the next free worker takes it"]
 
 
 async def test_a_limit_is_named_with_its_numbers(store):

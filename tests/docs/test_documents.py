@@ -84,6 +84,20 @@ def test_a_row_of_results(stook):
     assert list(stook("results orders.enrich")) == row[1].split(", ")
 
 
+def test_webhooks(stook):
+    endpoint = stook("webhooks add https://hooks.example.com/in --json")
+    assert list(endpoint) == [*listed("endpoint"), "secret", "library_secret"]
+    for part in ("auth", "breaker"):
+        inside = re.search(rf"\b{part} \(([^)]*)\)", page("docs/command-line.md"))[1]
+        assert list(endpoint[part]) == re.split(r",\s+", inside)
+    assert list(stook("webhooks list --json")) == listed("endpoint")
+    sent = stook(f"webhooks test {endpoint['id']} --json")
+    assert list(sent) == ["delivery"]
+    assert list(stook("webhooks deliveries --json")) == listed("delivery")
+    found = stook(f"webhooks delivery {sent['delivery']} --json")
+    assert list(found) == [*listed("delivery"), "body", "attempts_made"]
+
+
 def test_a_finding(stook):
     assert list(stook("doctor --json")) == ["check", "verdict", "text"]
     assert '`{"check", "verdict": ' in page("docs/command-line.md")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from types import ModuleType
@@ -44,6 +45,18 @@ def test_the_guide_runs_from_its_first_line_to_its_last(place, new_module):
         printed = run_python("docs/guide.md", example, namespace)
         assert printed == said(example), f"docs/guide.md:{example.line}"
     assert (place / "stook.db").exists()
+
+
+@pytest.mark.usefixtures("place")
+def test_the_page_about_logs_runs(new_module):
+    root = logging.getLogger()
+    before = root.handlers[:]
+    try:
+        namespace = new_module("logs")
+        for example in examples("docs/logs.md", "python"):
+            assert run_python("docs/logs.md", example, namespace) == said(example), f"docs/logs.md:{example.line}"
+    finally:
+        root.handlers[:] = before
 
 
 def test_the_readme_runs(place, new_module):

@@ -25,7 +25,9 @@ GUIDES = (
     "docs/concepts.md",
     "docs/operations.md",
     "docs/command-line.md",
+    "docs/logs.md",
     "docs/serving.md",
+    "docs/metrics.md",
     "docs/sdk.md",
 )
 OF_PROGRAMS = {"STOOK_KEY", "STOOK_SERVER"}
@@ -55,8 +57,17 @@ def constants(folder):
 
 @pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.name)
 def test_every_setting_is_named_with_its_default(field):
-    shown = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
-    assert f"| `STOOK_{field.name.upper()}` | `{shown}` |" in page("docs/operations.md")
+    match field.default:
+        case bool(value):
+            shown = str(value).lower()
+        case float(value):
+            shown = f"{value:g}"
+        case tuple(values):
+            shown = ",".join(map(str, values))
+        case value:
+            shown = str(value)
+    default = f"`{shown}`" if shown else "–"
+    assert f"| `STOOK_{field.name.upper()}` | {default} |" in page("docs/operations.md")
 
 
 def test_no_setting_is_named_that_there_is_not():

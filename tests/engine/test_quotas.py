@@ -15,7 +15,7 @@ class Paper:
     def __init__(self):
         self.written = []
 
-    async def write(self, verb, *args, **options):
+    async def write(self, verb, *args, **_):
         self.written.append((verb.__name__.strip("_"), *args))
 
 
@@ -33,14 +33,14 @@ def run(*coroutines):
 
 
 def changed(quotas, **given):
-    from stook.engine.quota import UNCHANGED
+    from stook.core.unchanged import UNCHANGED
 
     words = {"queue": None, "task": None, "max_concurrency": UNCHANGED, "paused": None, "weight": None}
     return quotas.change(**(words | given))
 
 
 def declared(paper):
-    return [words[2:] for words in paper.written if words[0] == "set_quota"]
+    return [words[1:] for words in paper.written if words[0] == "declare_quota"]
 
 
 def test_a_definition_is_written_once_and_again_when_it_changes(paper):

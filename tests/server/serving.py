@@ -10,11 +10,12 @@ import httpx
 
 from stook.config.settings import read_settings
 from stook.core.policy import TaskPolicy
-from stook.engine.catalogue import TaskEntry
+from stook.engine.catalogue import Catalogue, TaskEntry
 from stook.server.lifecycle import Server
 from stook.server.limits import Limits
 from stook.server.services import Services
 from stook.wiring.body_items import BodyItems
+from stook.wiring.endpoint_secrets import EndpointSecretsOf
 from stook.wiring.session import open_session
 from stook.worker.definition import define
 
@@ -57,7 +58,7 @@ class Serving:
 
     def know(self, *names, **policy):
         entries = [TaskEntry(name, "default", TaskPolicy(**policy)) for name in names]
-        self.call(self.services.catalogue.see(entries))
+        self.call(Catalogue(self.session.store).see(entries))
 
     def follow(self, path, **options):
         return self.client.stream("GET", path, **options)
@@ -76,7 +77,13 @@ def serving(url, **limits):
     session = call(context.__aenter__())
 
     async def start():
-        services = Services(session.store, session.engine.blobs, BodyItems(), Limits(**limits))
+        services = Services(
+            session.store,
+            session.engine.blobs,
+            BodyItems(),
+            Limits(**limits),
+            endpoint_secrets=EndpointSecretsOf(session.settings, session.store),
+        )
         server = Server(services, grace=5)
         await server.start()
         return services, server

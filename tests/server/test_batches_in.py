@@ -192,8 +192,85 @@ def test_items_left_out_by_their_dedupe_key_are_still_the_same_batch(served):
     again = served.client.post("/api/v1/batches", json=body, headers=keyed)
     assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
     refused(served.client.post("/api/v1/batches", json={**body, "items": []}, headers=keyed), 409, "key_conflict")
-    streamed = served.client.post("/api/v1/batches?task=t&dedupe_key=d", content=b"{}", headers={**NDJSON, **keyed})
-    refused(streamed, 400, "option_error")
+    streamed = served.client.post(
+        "/api/v1/batches?task=t&dedupe_key=d", content=marked("ab"), headers={**NDJSON, **keyed}
+    )
+    assert (streamed.status_code, streamed.json()["id"]) == (200, first.json()["id"]), "another format, the same items"
+
+
+def marked(marks):
+    return b"".join(b'{"d":"%c"}\n' % ord(one) for one in marks)
+
+
+def test_a_stream_with_dedupe_keys_is_one_batch_under_its_key(served_on_either):
+    served = served_on_either
+    url, headers = "/api/v1/batches?task=t&dedupe_key=d", {**NDJSON, "idempotency-key": "k"}
+    served.client.post(url, content=marked("bd"), headers=NDJSON)
+    first = served.client.post(url, content=marked("abcde"), headers=headers)
+    assert (first.status_code, first.json()["total"], first.json()["consumed"]) == (201, 3, 5)
+    again = served.client.post(url, content=marked("abcde"), headers=headers)
+    assert (again.status_code, again.json()) == (200, first.json())
+    as_csv = {"content-type": "text/csv", "idempotency-key": "k"}
+    again = served.client.post(url, content=b"d\na\nb\nc\nd\ne\n", headers=as_csv)
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    for other, index in (("abcdX", 4), ("aXcde", 1), ("abcd", 4), ("abcdef", 5)):
+        refused(served.client.post(url, content=marked(other), headers=headers), 409, "key_conflict", index=index)
+    error = served.client.post("/api/v1/batches?task=t", content=marked("abcde"), headers=headers).json()["error"]
+    assert (error["code"], error["index"]) == ("key_conflict", 0), "without dedupe keys it is another submission"
+    assert len(batches(served)) == 2
+
+
+def test_a_key_that_stood_for_items_without_dedupe_keys(served):
+    headers = {**NDJSON, "idempotency-key": "k"}
+    assert served.client.post("/api/v1/batches?task=t", content=marked("abc"), headers=headers).status_code == 201
+    answer = served.client.post("/api/v1/batches?task=t&dedupe_key=d", content=marked("abc"), headers=headers)
+    refused(answer, 409, "key_conflict", index=0)
+
+
+def test_a_cut_stream_with_dedupe_keys_goes_on_where_it_stopped(served):
+    marks = [b'{"d":"%d","x":"%s"}\n' % (number, b"x" * 100) for number in range(60_000)]
+    url, headers = "/api/v1/batches?task=t&dedupe_key=d", {**NDJSON, "idempotency-key": "k"}
+    served.client.post(url, content=b"".join(marks[10:20]), headers=NDJSON)
+
+    def pieces():
+        yield b"".join(marks[:50_000])
+        until(lambda: any(one["consumed"] > 10 for one in batches(served)))
+        raise BrokenPipeError
+
+    with pytest.raises((BrokenPipeError, httpx.HTTPError)):
+        served.as_secret(served.secret).post(url, content=pieces(), headers=headers)
+    until(lambda: not served.services.uploads.running)
+    (left,) = (one for one in batches(served) if one["idempotency_key"] == "k")
+    assert left["state"] == "open"
+    assert 0 < left["consumed"] < 60_000
+    other = [*marks[:700], b'{"d":"700","x":"other"}\n', *marks[701:]]
+    refused(served.client.post(url, content=b"".join(other), headers=headers), 409, "key_conflict", index=700)
+    again = served.client.post(url, content=b"".join(marks), headers=headers).json()
+    assert (again["id"], again["consumed"], again["total"]) == (left["id"], 60_000, 59_990)
+    assert again["sealed_at"] is not None
+
+
+def test_items_with_dedupe_keys_are_appended_at_what_was_consumed(served):
+    served.client.post("/api/v1/batches?task=t&dedupe_key=d", content=marked("bd"), headers=NDJSON)
+    batch = served.client.post("/api/v1/batches", json={"task": "t", "open": True}).json()["id"]
+
+    def append(offset, marks, *, dedupe=True, as_json=False):
+        query = {"offset": offset, **({"dedupe_key": "d"} if dedupe else {})}
+        url = f"/api/v1/batches/{batch}/items"
+        if as_json:
+            return served.client.post(url, json={"items": [{"d": one} for one in marks]}, params=query)
+        return served.client.post(url, content=marked(marks), params=query, headers=NDJSON)
+
+    assert append(0, "xy", dedupe=False).json() == {"consumed": 2, "total": 2}
+    assert append(2, "abc").json() == {"consumed": 5, "total": 4}
+    assert append(2, "abc").json() == {"consumed": 5, "total": 4}, "its answer was lost"
+    assert append(3, "bcde", as_json=True).json() == {"consumed": 7, "total": 5}, "from within what is there"
+    assert append(7, "z", dedupe=False).json() == {"consumed": 8, "total": 6}
+    assert append(7, "z", dedupe=False).json() == {"consumed": 8, "total": 6}
+    assert append(4, "c").json() == {"consumed": 8, "total": 6}, "a part of what is there"
+    refused(append(2, "aXc"), 409, "offset_mismatch", expected=8, index=3)
+    refused(append(9, "q"), 409, "offset_mismatch", expected=8)
+    assert append(8, "", dedupe=True).json() == {"consumed": 8, "total": 6}
 
 
 def cut_off(served, content, headers):
@@ -227,7 +304,7 @@ def test_a_cut_stream_without_a_key_leaves_nothing(served):
 def test_a_cut_stream_with_a_key_goes_on_where_it_stopped(served):
     keyed = {**NDJSON, "idempotency-key": "k"}
     cut_off(served, lines(*range(60_000)), keyed)
-    until(lambda: batches(served) and not served.services.uploads._running)
+    until(lambda: batches(served) and not served.services.uploads.running)
     left = batches(served)[0]
     assert (left["state"], 0 < left["total"] < 60_000) == ("open", True)
     whole = lines(*range(80_000))

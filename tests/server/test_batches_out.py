@@ -238,7 +238,7 @@ def test_an_action_that_cannot_be(served, what, body):
 
 def test_limits_of_queues_and_tasks(served):
     answer = served.client.patch("/api/v1/limits", json={"task": "t", "paused": True})
-    assert (answer.status_code, answer.json()["scope"]) == (200, "task t")
+    assert (answer.status_code, answer.json()["action"]["scope"]) == (200, "task t")
     batch_id = submit(served, [1])
     assert any("paused" in one for one in served.client.get(f"/api/v1/batches/{batch_id}/why").json()["reasons"])
     refused(served.client.patch("/api/v1/limits", json={}), 400, "option_error")

@@ -136,6 +136,21 @@ def test_progress_tells_of_what_does_not_settle(served):
         assert (told["event"], told["data"]["state"], told["data"]["reason"]) == ("progress", "paused", "why not")
 
 
+def test_the_first_news_after_quiet_is_told_at_once_and_so_is_the_end(either):
+    with serving(either, progress_seconds=3600) as served:
+        served.know("t")
+        batch_id = submit(served, [1])
+        with following(served, f"/api/v1/batches/{batch_id}/follow") as events:
+            stream = iter(events)
+            assert next(stream)["event"] == "snapshot"
+            served.client.post(f"/api/v1/batches/{batch_id}/pause", json={"reason": "first"})
+            assert next(stream)["data"]["reason"] == "first"
+            served.client.post(f"/api/v1/batches/{batch_id}/pause", json={"reason": "second"})
+            served.client.post(f"/api/v1/batches/{batch_id}/cancel")
+            left = list(stream)
+            assert [event["event"] for event in left] == ["settled", "end"]
+
+
 def test_a_batch_deleted_meanwhile(served):
     batch_id = submit(served, [1])
     refused(served.client.get("/api/v1/batches/0192f0c1-7b7e-7000-8a2b-3c4d00000000/follow"), 404, "not_found")

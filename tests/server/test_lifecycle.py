@@ -16,6 +16,7 @@ from stook.server.openapi import document
 from stook.server.routes import ROUTES
 from stook.server.services import Services
 from stook.wiring.body_items import BodyItems
+from stook.wiring.endpoint_secrets import EndpointSecretsOf
 from stook.wiring.session import open_session
 from tests.server.serving import serving
 from tests.server.test_batches_in import refused, until
@@ -25,13 +26,18 @@ def test_ready_is_said_once_it_answers(where):
     async def main():
         async with open_session(read_settings(url=where)) as session:
             heard = []
-            server = Server(Services(session.store, session.engine.blobs, BodyItems()))
+
+            def services():
+                secrets = EndpointSecretsOf(session.settings, session.store)
+                return Services(session.store, session.engine.blobs, BodyItems(), endpoint_secrets=secrets)
+
+            server = Server(services())
             assert await server.start(heard.append) == server.url
             assert heard == [server.url]
             port = int(server.url.rpartition(":")[2])
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
-            second = Server(Services(session.store, session.engine.blobs, BodyItems()), port=port)
+            second = Server(services(), port=port)
             with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}"):
                 await second.start()
             await second.stop()
@@ -49,7 +55,7 @@ def test_a_request_under_way_is_finished(served):
 
     def pieces():
         yield b"1\n" * 20_000
-        until(lambda: served.services.uploads._running)
+        until(lambda: served.services.uploads.running)
         stopping = asyncio.run_coroutine_threadsafe(served.server.stop(), served.loop)
         stopping.add_done_callback(lambda _: told.set())
         until(lambda: not accepts(served))
@@ -90,7 +96,7 @@ def test_too_many_uploads_are_put_off(where):
 
         def pieces():
             yield b"1\n"
-            until(lambda: served.services.uploads._running)
+            until(lambda: served.services.uploads.running)
             with served.as_secret(served.secret) as other:
                 answer = other.post("/api/v1/batches?task=t", content=b"2\n", headers=lines)
                 refused(answer, 503, "overloaded")

@@ -20,9 +20,16 @@ def test_a_project_from_nothing_to_its_first_batch(served_on_either):
         over = client.post("/api/v1/batches", json={"task": "t", "items": [1, 2, 3]})
         refused(over, 429, "quota_exceeded")
         assert int(over.headers["retry-after"]) >= 1
+        assert over.json()["error"]["quota"] == {
+            "name": "max_queued_items",
+            "limit": 5.0,
+            "used": 3.0,
+            "room": 2,
+            "retry_after": None,
+        }
         streamed = client.post("/api/v1/batches?task=t", content=lines(*range(40_000)), headers=NDJSON)
         refused(streamed, 429, "quota_exceeded")
-        assert len(client.get("/api/v1/batches").json()["data"]) == 1
+        assert [one["project"] for one in client.get("/api/v1/batches").json()["data"]] == ["team a"]
         assert client.get("/api/v1/project").json()["queued_items"] == 3
         freed = client.patch("/api/v1/project", json={"max_queued_items": None, "weight": 2.5}).json()
         assert (freed["max_queued_items"], freed["weight"]) == (None, 2.5)

@@ -26,6 +26,7 @@ def test_only_what_is_not_the_callers_fault_is_a_5xx():
         "not_installed",
         "result_timeout",
         "schema_too_new",
+        "secret_unreadable",
         "stook_error",
         "store_error",
         "store_full",

@@ -8,6 +8,7 @@ import pytest
 
 from stook.client.remote_source import RemoteSource
 from stook.core.errors import ConfigError, OptionError, PayloadTooLarge, StoreError, StoreUnavailable
+from stook.core.log import AttemptLogs, LogPart
 from stook.core.outcome import Settlement
 from stook.core.work import Claim
 from tests.serving.lossy_line import lossy_line
@@ -75,6 +76,31 @@ def test_outcomes_whose_answer_was_lost_are_settled_once(served_on_either, secre
     with lossy_line(served_on_either.url) as line:
         on(line.url, secret, body)
     assert counters(served_on_either, batch)["succeeded"] == 3
+
+
+def test_logs_go_while_work_goes_on_and_with_its_outcome(served_on_either, secret):
+    batch = submitted(served_on_either, 1)
+
+    def part(number):
+        body = b'[{"line":%d,"at":1,"source":"s","message":"m%d"}]' % (number, number)
+        return LogPart(0, number - 1, number, 1, 0, body)
+
+    async def body(source):
+        (piece,) = (await source.claim(asked())).slices
+        line.swallow = lambda request: b"worker/logs" in request
+        with pytest.raises(StoreUnavailable):
+            await source.keep_logs([AttemptLogs(piece.token, piece.batch_id, [part(1)])])
+        line.swallow = lambda request: False
+        await source.keep_logs([AttemptLogs(piece.token, piece.batch_id, [part(1), part(2)])])
+        await source.keep_logs([AttemptLogs(piece.token + 1, piece.batch_id, [part(9)])])
+        settlement = done(piece)
+        settlement.logs = [part(2), part(3)]
+        assert (await source.settle([settlement])).lost == []
+
+    with lossy_line(served_on_either.url) as line:
+        on(line.url, secret, body)
+    shown = served_on_either.client.get(f"/api/v1/executions/{batch}/logs").json()["data"]
+    assert [one["message"] for one in shown] == ["m1", "m2", "m3"]
 
 
 def test_results_of_any_size_go_by_value(served_on_either, secret):

@@ -177,6 +177,18 @@ def test_a_worker_is_seen_and_its_tasks_are_known(served_on_either, worker):
     assert served_on_either.client.get("/api/v1/tasks/new").json()["workers"] == 0
 
 
+def test_a_worker_of_one_project_changes_nothing_for_another(served_on_either):
+    served = served_on_either
+    before = served.client.get("/api/v1/tasks/t").json()
+    mine = SeeTask(name="t", queue="q", policy=TaskPolicy(queue="q", max_attempts=9), schema=b'{"type":"object"}')
+    with served.as_key("worker", project="team") as key, served.as_key("read", project="team") as reader:
+        other = WorkerCalls(key)
+        assert other.post("seen", SeeWorker(worker="w", host="h", process="1:1", tasks=[mine])).status_code == 204
+        assert reader.get("/api/v1/tasks/t").json()["queue"] == "q"
+    assert served.client.get("/api/v1/tasks/t").json() == before
+    assert before["queue"] != "q"
+
+
 @pytest.mark.parametrize("scopes", [("read", "submit", "operate")])
 def test_a_key_without_the_scope_claims_nothing(served, scopes):
     with served.as_key(*scopes) as client:

@@ -36,6 +36,13 @@ def test_importing_the_command_line_loads_no_database_driver_and_no_parquet():
     assert not loaded_by("import stook.cli") & {"asyncpg", "pyarrow", "multiprocessing", "uvloop"}
 
 
+def test_whose_code_runs_is_not_kept_where_nobody_asks():
+    """It would cost every execution something."""
+    loaded = loaded_by("import stook.cli.worker_tasks, stook.wiring.app, stook.worker.runtime, stook.worker.words")
+    assert "stook.worker.logs.tracking" in loaded
+    assert "stook.worker.logs.current" not in loaded
+
+
 @pytest.mark.parametrize("name", sorted(stook._HOME))
 def test_every_public_name_is_where_it_is_said_to_be(name):
     assert getattr(stook, name) is getattr(importlib.import_module(stook._HOME[name]), name)
@@ -52,7 +59,7 @@ def test_names_for_type_checkers_and_for_run_time_are_the_same():
         for alias in node.names
     }
     assert for_checkers == stook._HOME
-    assert [*sorted(stook._HOME), "__version__"] == stook.__all__ == dir(stook)
+    assert sorted([*stook._HOME, "__version__"]) == stook.__all__ == dir(stook)
 
 
 def test_no_room_takes_the_way_through_the_package_itself():

@@ -9,11 +9,6 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-TABLES = (
-    *("batch", "chunk", "state", "segment", "lease", "outcome", "failure", "failure_group", "item_key", "dedupe"),
-    *("event", "worker", "blob", "quota", "project"),
-)
-
 
 @pytest.fixture(autouse=True)
 def _no_fsync(monkeypatch):
@@ -35,10 +30,11 @@ def emptied_postgres(shared_postgres):
     return shared_postgres
 
 
-_EMPTY = f"""do $$ begin
-    if to_regnamespace('stook') is not null then
-        set local search_path to stook;
-        truncate {", ".join(TABLES)};
+_EMPTY = """do $$ declare tables text; begin
+    select string_agg('stook.' || quote_ident(tablename), ', ') into tables
+    from pg_tables where schemaname = 'stook' and tablename <> 'migration';
+    if tables is not null then
+        execute 'truncate ' || tables || ' restart identity';
     end if;
 end $$"""
 

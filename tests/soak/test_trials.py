@@ -1,5 +1,5 @@
-"""The trust budgets in short: T1 and T2 for a minute each, T3 and T5 smaller. STOOK_SOAK_SECONDS is how long,
-STOOK_SOAK_SEED repeats a run; `python -m soak` is the whole of it."""
+"""The trust budgets in short: T1, T1S and T2 for 25 seconds each, the others smaller (T4 and T6 also in tests/server).
+STOOK_SOAK_SECONDS is how long, STOOK_SOAK_SEED repeats a run; `python -m soak` is the whole of it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import random
 
 import pytest
 
+from soak.cuts import run_cuts
 from soak.databases import Database, own_postgres
 from soak.load import run_load
 from soak.poison import run_poison
 from soak.races import run_races
 from soak.report import Trial, as_lines
+from soak.served_load import run_served_load
 from soak.tasks import LOAD
 from stook_dev.postgres import NOT_DURABLE
 
-SECONDS = float(os.environ.get("STOOK_SOAK_SECONDS", "60"))
+SECONDS = float(os.environ.get("STOOK_SOAK_SECONDS", "25"))
 SEED = int(os.environ.get("STOOK_SOAK_SEED", "0")) or random.randrange(1, 10**6)
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
@@ -50,6 +52,19 @@ def test_t1_kills_at_random_lose_nothing_and_double_nothing(database, folder):
     happened = check("T1", database, run_load(database, folder, seed=SEED, seconds=SECONDS, tasks=LOAD))
     assert sum(count for what, count in happened.items() if what.endswith("killed")) >= SECONDS / 4
     assert happened["starts"] > 0
+
+
+def test_t1s_kills_of_servers_and_of_those_behind_them_lose_nothing_and_double_nothing(database, folder):
+    happened = check("T1S", database, run_served_load(database, folder, seed=SEED, seconds=SECONDS, tasks=LOAD))
+    assert happened["servers killed"] >= SECONDS / 20
+    assert happened["cuts"] > 0
+    assert happened["starts"] > 0
+
+
+def test_t4_followers_of_servers_that_are_killed_hear_of_everything_once(database, folder):
+    happened = check("T4", database, run_cuts(database, folder, seed=SEED, cuts=100, items=1000))
+    assert happened["cuts"] >= 100
+    assert happened["switches to another server"] > 0
 
 
 @pytest.mark.postgres

@@ -60,7 +60,8 @@ class Stepped:
 
     async def _run(self, make: Callable[[], Script[Any]]) -> Any:
         while True:
-            transaction: Transaction[Any] = Transaction(self._gate, schema="stook", clock=self._clock)
+            slot = self._connection.get_server_pid()  # of its own, as with the driver: receipts hold nobody up
+            transaction: Transaction[Any] = Transaction(self._gate, schema="stook", clock=self._clock, slot=slot)
             try:
                 await transaction.run(make())
             except asyncpg.UniqueViolationError:

@@ -151,6 +151,13 @@ async def test_a_wrong_url_is_not_waited_for(url, kind, words):
     assert not said
 
 
+@pytest.mark.parametrize("password", ["hunter2/x", "hunter2#x", "hunter2?x", "hunter2[", "x:hunter2/"])
+async def test_a_password_that_breaks_the_url_is_not_said(password):
+    with pytest.raises(ConfigError, match="%2F") as caught:
+        await PostgresStore.open(f"postgresql://user:{password}@127.0.0.1:1/x")
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -4,6 +4,7 @@ deadlock, and what is counted is right afterwards."""
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ from stook.core.errors import Conflict, QuotaExceeded
 from stook.core.ids import parse_id
 from stook.engine.actions import Actions
 from stook.engine.projects import Projects
+from stook.engine.recording import write_recorded
 from stook.store.script.action import abort_action
 from stook.store.script.project import change_project, count_project
 from stook.store.script.request import begin_request, keep_requests, purge_requests
@@ -76,18 +78,22 @@ async def settlement_and_count(store):
     return settling(store, held), lambda: count_project("default")
 
 
-async def abort_and_the_end_of_the_probe(store):
+async def probing(store):
     batch_id = await ended(store, 60, range(20), per=30)
-    await store.write(retry, batch_id, FAILED, probe=10)
-    action = await Actions(store, "default").record("retry", batch_id, "failed", "k", 10, "running")
+    by = Actions(store, "default").recording("retry", batch_id, "failed", "k", may_run=True)
+    await write_recorded(store, by, partial(retry, batch_id, FAILED, probe=10))
+    assert by.action.state == "running"
+    return batch_id, by.action
+
+
+async def abort_and_the_end_of_the_probe(store):
+    batch_id, action = await probing(store)
     one = await take_one(store)
     return lambda: abort_action("default", parse_id(action.id)), settling(store, [one])
 
 
 async def abort_and_cancel(store):
-    batch_id = await ended(store, 60, range(20), per=30)
-    await store.write(retry, batch_id, FAILED, probe=10)
-    action = await Actions(store, "default").record("retry", batch_id, "failed", "k", 10, "running")
+    batch_id, action = await probing(store)
     return lambda: abort_action("default", parse_id(action.id)), lambda: cancel(batch_id, hard=True, reason="")
 
 

@@ -24,13 +24,20 @@ def test_only_plain_inserts_may_go_by_copy():
         "insert_action",
         "insert_batch",
         "insert_chunk",
+        "insert_chunk_tag",
+        "insert_consumed_block",
         "insert_event",
         "insert_failure",
+        "insert_item_change",
         "insert_key",
         "insert_lease",
         "insert_outcome",
         "insert_segment",
         "insert_state",
+        "insert_webhook_attempt",
+        "insert_webhook_backlog",
+        "insert_webhook_endpoint",
+        "insert_webhook_event",
     }
 
 

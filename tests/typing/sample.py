@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_type
 
-from stook import App, Batch, BatchConfig, Fail, NonRetryable, Ok, RetryAfter, RetryPolicy, StookError
+from stook import (
+    App,
+    AsyncClient,
+    Batch,
+    BatchConfig,
+    Client,
+    Delivery,
+    DeliveryDetail,
+    Endpoint,
+    Fail,
+    NonRetryable,
+    Ok,
+    RetryAfter,
+    RetryPolicy,
+    ShownEndpoint,
+    StookError,
+)
 
 app = App("orders")
 
@@ -54,3 +70,20 @@ def whole_batch(rows: list[Row]) -> int:
     for result in batch.as_completed():
         print(result)
     return len(batch.failures)
+
+
+def webhooks(client: Client) -> str:
+    made = client.webhooks.create("https://hooks.example.com/stook", events=["batch.finished"], batches="named")
+    assert_type(made, ShownEndpoint)
+    for endpoint in client.webhooks.list():
+        assert_type(endpoint, Endpoint)
+    for delivery in client.webhooks.deliveries(endpoint=made.id, state="dead"):
+        assert_type(delivery, Delivery)
+        assert_type(client.webhooks.delivery(delivery.id), DeliveryDetail)
+    return made.secret
+
+
+async def awaited(client: AsyncClient) -> None:
+    assert_type(await client.webhooks.get("whe_1"), Endpoint)
+    async for delivery in client.webhooks.deliveries():
+        assert_type(delivery, Delivery)

@@ -29,6 +29,6 @@ def test_a_users_file_passes_strict_checks(tmp_path):
 
 def test_a_users_mistakes_are_found(tmp_path):
     wrong = tmp_path / "wrong.py"
-    wrong.write_text(SAMPLE.read_text() + "\n\nprice.map()\nshout(3)\n")
+    wrong.write_text(SAMPLE.read_text() + "\n\nprice.map()\nshout(3)\nClient().webhooks.create(url=1)\n")
     found = [line for line in checked(wrong, tmp_path).stdout.splitlines() if "error:" in line]
-    assert len(found) == 2, found
+    assert len(found) == 3, found

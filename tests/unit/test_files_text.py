@@ -231,3 +231,28 @@ def test_memory_is_flat(read, stream):
         tracemalloc.stop()
     assert count > 50_000
     assert peak < 3 << 20
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blank_lines_before_the_header_count_as_lines(end):
+    text = end.join(["", "", "id,name", "1,Ann", "", "2,Bo", ""]).encode()
+    assert rows_of(read_csv(Trickle(text, [5]), LIMIT)) == [
+        (4, b'{"id":"1","name":"Ann"}'),
+        (6, b'{"id":"2","name":"Bo"}'),
+    ]
+    error = refused(read_csv, end.join(["", "", "id,name", "1"]).encode())
+    assert error.where.endswith(":4")
+
+
+@pytest.mark.parametrize("read", [read_csv, read_jsonl])
+def test_blank_lines_without_end_are_refused(read):
+    few = b"1\n" + b"\n" * (LIMIT // 2) + b"2\n"
+    assert len(rows_of(read(Trickle(few, [1 << 16]), LIMIT))) == (2 if read is read_jsonl else 1)
+    for blank in (b"\n", b"\r\n") if read is read_csv else (b"\n", b" \r\n"):
+        error = refused(read, b"1\n" + blank * 2 * LIMIT)
+        assert "blank lines" in str(error)
+
+
+def test_cells_of_spaces_are_cells():
+    text = b"a\n" + b" \n" * LIMIT
+    assert len(rows_of(read_csv(Trickle(text), LIMIT))) == LIMIT

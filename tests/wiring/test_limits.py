@@ -119,7 +119,7 @@ def test_the_definitions_limit_is_written_once(harness, monkeypatch):
     for item in range(5):
         task.submit(item)
     task.map(range(5))
-    assert verbs == ["set_quota", *["submit"] * 6]
+    assert verbs == ["declare_quota", *["submit"] * 6]
 
 
 def test_a_project_of_twice_the_weight_gets_twice_the_share(where, harness):

@@ -51,6 +51,7 @@ def test_a_file_is_made(tmp_path, form):
         ("sqlite:", r"'sqlite:' names no file \(like sqlite:///stook.db\)"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite://stook.db", "names no file"),
+        ("sqlite://me:hunter2@host", r"'sqlite://me:\*\*\*@host' names no file"),
     ],
 )
 def test_what_names_no_store_is_refused(url, said):
@@ -66,6 +67,12 @@ def test_only_looking_makes_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
     opened(str(path))
     opened(str(path), create=False)
+
+
+def test_a_password_in_what_was_to_be_an_address_is_not_said():
+    with pytest.raises(NotInstalled, match=r"there is no store at .*/user:\*\*\*@host/db") as caught:
+        opened("postgresql//user:secret@host/db", create=False)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

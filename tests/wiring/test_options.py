@@ -188,7 +188,7 @@ NO_JSON = NoJson()
 
 WRONG = [
     ({"prioriti": 5}, r"no option is called 'prioriti' \(did you mean priority\?\)"),
-    ({"zzz": 5}, r"no option is called 'zzz' \(there are .*priority, run_at\)"),
+    ({"zzz": 5}, r"no option is called 'zzz' \(there are .*priority, run_at.*\)"),
     ({"priority": 2**31}, "priority=2147483648 is not a whole number of 32 bits"),
     ({"priority": "high"}, "priority='high' is not a whole number"),
     ({"priority": True}, "priority=True is not a whole number"),

@@ -13,6 +13,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from stook.core.errors import StoreUnavailable
+from stook.core.ids import execution_id
+from stook.core.log import AttemptLogs, read_lines
 from stook.core.payload import encode
 from stook.core.policy import TaskPolicy
 from stook.worker.source import Claimed, Renewed, Settled, Slice
@@ -20,6 +22,7 @@ from stook.worker.source import Claimed, Renewed, Settled, Slice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from stook.core.log import LogLine, LogPart
     from stook.worker.source import Claim, Settlement, Trouble
 
 __all__ = ["FakeBatch", "FakeSource", "Segment"]
@@ -68,6 +71,8 @@ class FakeSource:
         self.claim_errors: list[BaseException] = []
         self.settle_errors: list[BaseException] = []
         self.renew_errors: list[BaseException] = []
+        self.kept: list[AttemptLogs] = []
+        self.keep_errors: list[BaseException] = []
         self.refuses: Callable[[Settlement], bool] = lambda _: False
         self.settle_gate: asyncio.Event | None = None
         self.announced: float | None = None
@@ -107,6 +112,25 @@ class FakeSource:
             self.ready.append(Segment(batch, task, policy or TaskPolicy(), offsets, **segment))
         self._changed.set()
         return batch
+
+    def said(self, batch: FakeBatch, offset: int = 0) -> list[LogLine]:
+        """What is in its log, as the store would have it: later parts go before earlier ones of the same number."""
+        parts: dict[tuple[int, int], LogPart] = {}
+        bodies: dict[tuple[int, int, int], bytes] = {}
+        for one in [*self.kept, *self.settlements]:
+            if one.batch_id == batch.id:
+                for part in one.parts if isinstance(one, AttemptLogs) else one.logs:
+                    if part.leader is None:
+                        bodies[one.token, part.offset, part.part] = part.body
+                    if part.offset == offset:
+                        parts[one.token, part.part] = part
+        own = execution_id(batch.id, offset)
+        return [
+            line
+            for (token, number), part in sorted(parts.items())
+            for line in read_lines(bodies[token, offset if part.leader is None else part.leader, number])
+            if line.of in (None, own)
+        ]
 
     async def ended(self, batch: FakeBatch) -> None:
         """Every item of the batch has come to its end."""
@@ -256,6 +280,12 @@ class FakeSource:
             like.batch.states[offset] = "queued"
         self.ready.append(replace(like, offsets=sorted(offsets)))
         self._changed.set()
+
+    async def keep_logs(self, logs: Sequence[AttemptLogs]) -> None:
+        if self.keep_errors:
+            raise self.keep_errors.pop(0)
+        self.kept += [one for one in logs if one.token in self.leases]
+        self._ended.set()
 
     def renew(self, worker: str, tokens: Sequence[int], lease: float) -> Renewed:
         self.renewals.append((tuple(tokens), lease))

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from stook.cli.overview import overview
+from stook.cli.webhook_overview import webhook_overview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 _OVERVIEW: Final[tuple[list[str], ...]] = ([], ["--help"], ["-h"], ["help"])
+_WEBHOOKS: Final = (["webhooks"], ["webhooks", "--help"], ["webhooks", "-h"])
 _VERSION: Final = (["--version"], ["version"])
 
 
@@ -28,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given in _OVERVIEW:
         sys.stdout.write(overview())
+        return 0
+    if given in _WEBHOOKS:
+        sys.stdout.write(webhook_overview())
         return 0
     if given in _VERSION:
         from stook import __version__

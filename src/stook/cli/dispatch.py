@@ -12,6 +12,7 @@ from cyclopts import CycloptsError
 
 from stook.cli.commands import app
 from stook.cli.exits import Exit, exit_of_error
+from stook.cli.webhook_overview import COMMANDS
 from stook.core.errors import StookError
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _known_command(arguments: Sequence[str]) -> str:
-    return f"{arguments[0]} " if arguments and arguments[0] in app else ""
+    if not arguments or arguments[0] not in app:
+        return ""
+    if arguments[0] == "webhooks" and any(one.name in arguments[1:2] for one in COMMANDS):
+        return f"webhooks {arguments[1]} "
+    return f"{arguments[0]} "
 
 
 def _print_anything() -> None:

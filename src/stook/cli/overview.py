@@ -30,16 +30,21 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         Command("show", "stook.cli.show:show", "Show one batch: counters, times, failures, why it waits."),
         Command("watch", "stook.cli.watch:watch", "Follow a batch until it has ended."),
         Command("results", "stook.cli.results:results", "Write the results of a batch, joined with their inputs."),
+        Command("logs", "stook.cli.logs:logs", "Show what one execution has said, attempt after attempt."),
         Command("failures", "stook.cli.failures:failures", "Show what failed, by cause."),
     ),
     "Act": (
         Command("retry", "stook.cli.retry:retry", "Take failed executions up again, in the same batch."),
+        Command("edit", "stook.cli.change:edit", "Give one execution another input."),
+        Command("skip", "stook.cli.change:skip", "End executions as cancelled that wait or have failed."),
         Command("cancel", "stook.cli.act:cancel", "Cancel a batch, or some of its executions."),
         Command("pause", "stook.cli.act:pause", "Hold a batch back; what runs goes on."),
         Command("resume", "stook.cli.act:resume", "Let a paused batch go on."),
+        Command("limits", "stook.cli.limits:limits", "Show limits of a project, its queues and tasks, or change one."),
         Command("delete", "stook.cli.delete:delete", "Delete an ended batch and everything that belongs to it."),
     ),
     "Care": (
+        Command("webhooks", "stook.cli.webhooks:app", "Say where events are sent, and see what became of it."),
         Command("doctor", "stook.cli.doctor:doctor", "Look for what is wrong with the store, its batches and workers."),
     ),
 }

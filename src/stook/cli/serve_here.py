@@ -6,18 +6,20 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from stook.cli.dispatch import say
+from stook.cli.malloc_arenas import share_arenas
 from stook.cli.ready_file import check_ready_file, write_ready_file
 from stook.cli.server_log import server_log
 from stook.cli.stopping import Stop
 from stook.cli.worker_tasks import check_grace
 from stook.config.settings import read_settings
 from stook.core.errors import OptionError
+from stook.telemetry.exporting import exporting
 from stook.wiring.loop import run
 from stook.wiring.serving import check_server_installed, serving
 from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
+    from stook.cli.server_log import Said
     from stook.cli.serving_options import Listen
     from stook.config.settings import Settings
     from stook.wiring.serving import Served
@@ -36,6 +38,7 @@ def serve_here(listen: Listen, url: str | None, definitions: dict[str, TaskDefin
     if not 0 <= listen.port < _PORTS:
         raise OptionError(f"--port {listen.port} is not between 0 and {_PORTS - 1}")
     check_server_installed()
+    share_arenas()
     if listen.ready_file is not None:
         check_ready_file(listen.ready_file)
     run(_serve(read_settings(url=url), listen, definitions, how))
@@ -46,8 +49,16 @@ async def _serve(
     settings: Settings, listen: Listen, definitions: dict[str, TaskDefinition], how: dict[str, Any]
 ) -> None:
     """The worker stops first, while its followers still hear how its work ends; then the server."""
-    stop = Stop(lambda: say(f"stopping: what runs may end, for {listen.grace:g} s; once more ends at once"), _nothing)
-    with stop.listening(), server_log():
+    with server_log(settings) as said, exporting():
+        await _serve_aloud(settings, listen, definitions, how, said)
+
+
+async def _serve_aloud(
+    settings: Settings, listen: Listen, definitions: dict[str, TaskDefinition], how: dict[str, Any], said: Said
+) -> None:
+    stopping = f"stopping: what runs may end, for {listen.grace:g} s; once more ends at once"
+    stop = Stop(lambda: said.talk(stopping), _nothing)
+    with stop.listening():
         async with contextlib.AsyncExitStack() as leaving:
             session = await leaving.enter_async_context(open_session(settings))
             await leaving.enter_async_context(session.maintained())
@@ -55,18 +66,21 @@ async def _serve(
             served = await leaving.enter_async_context(
                 serving(session, host=listen.host, port=listen.port, grace=listen.grace, key=chosen)
             )
-            working = session.working(definitions, grace=listen.grace, **how) if definitions else None
+            how |= {"grace": listen.grace, "meter": served.meter}
+            working = session.working(definitions, **how) if definitions else None
             runtime = None if working is None else await leaving.enter_async_context(working)
-            _announce(served, sorted(definitions), chosen)
+            if runtime is not None:
+                said.named(runtime.name)
+            _announce(served, sorted(definitions), chosen, said)
             if listen.ready_file is not None:
                 write_ready_file(listen.ready_file, served.url, served.key)
             while not await stop.wait(_LOOK):
                 if runtime is not None and runtime.failure is not None:
                     raise runtime.failure
-    say("stopped")
+    said.talk("stopped")
 
 
-def _announce(served: Served, tasks: list[str], chosen: str | None) -> None:
+def _announce(served: Served, tasks: list[str], chosen: str | None, said: Said) -> None:
     """Address and key are what the command puts out; all else is talk."""
     print(f"address  {served.url}", flush=True)
     if served.is_new and chosen is None:
@@ -74,7 +88,7 @@ def _announce(served: Served, tasks: list[str], chosen: str | None) -> None:
     elif served.is_new:
         print("key      the one in STOOK_KEY, of the first admin", flush=True)
     what = f"working on {', '.join(tasks)}" if tasks else "serving"
-    say(f"{what}; Ctrl-C stops")
+    said.talk(f"{what}; Ctrl-C stops")
 
 
 def _nothing() -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stook.cli.dispatch import say
 from stook.cli.log_lines import log_lines
-from stook.cli.opened import check_text, opened_session, settings_of
+from stook.cli.opened import check_text, settings_of
+from stook.cli.server_log import Said, server_log
 from stook.cli.stopping import Stop
 from stook.cli.worker_tasks import check_grace, definitions_of, only, tasks_of
+from stook.config.settings import log_limits
 from stook.core.errors import ConfigError
+from stook.telemetry.exporting import exporting
 from stook.wiring.loop import run
+from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from stook.cli.options import Where
@@ -30,6 +35,9 @@ _LOOK: Final = 0.5
 
 class _Worker(Protocol):
     @property
+    def name(self) -> str: ...
+
+    @property
     def failure(self) -> BaseException | None: ...
 
 
@@ -39,6 +47,7 @@ def serve_worker(
     server: str | None,
     key: str | None,
     where: Where,
+    metrics_port: int | None,
     **how: Any,
 ) -> int:
     """`how`: concurrency, processes, grace and name."""
@@ -49,8 +58,26 @@ def serve_worker(
         check_text("--name", how["name"])
     address = _server(server, key, where)
     settings = _settings(where, tasks, afar=address is not None)
-    run(_afar(*address, settings, definitions, how) if address else _beside(settings, definitions, how))
+    with contextlib.ExitStack() as leaving:
+        if metrics_port is not None:
+            from stook.cli.metrics_port import metrics_port_open
+
+            how["meter"] = leaving.enter_context(metrics_port_open(metrics_port))
+        said = leaving.enter_context(_log(settings))
+        leaving.enter_context(exporting())
+        run(_afar(*address, settings, definitions, how, said) if address else _beside(settings, definitions, how, said))
     return 0
+
+
+@contextlib.contextmanager
+def _log(settings: Settings) -> Iterator[Said]:
+    """For people: errors when all is over, unless the command ends with one of its own."""
+    if settings.log_format == "json":
+        with server_log(settings) as said:
+            yield said
+    else:
+        with log_lines(say, settings.log_level.upper()):
+            yield Said(say, lambda _: None)
 
 
 def _server(server: str | None, key: str | None, where: Where) -> tuple[str, str] | None:
@@ -85,28 +112,32 @@ def _settings(where: Where, tasks: Sequence[AnyTask], *, afar: bool) -> Settings
 
 
 async def _afar(
-    server: str, key: str, settings: Settings, definitions: dict[str, TaskDefinition], how: dict[str, Any]
+    server: str, key: str, settings: Settings, definitions: dict[str, TaskDefinition], how: dict[str, Any], said: Said
 ) -> None:
     from stook.wiring.remote_work import working_from_afar
 
-    working = working_from_afar(server, key, definitions, lease=settings.lease_seconds, **how)
-    await _serve(working, definitions, how["grace"])
+    working = working_from_afar(
+        server, key, definitions, lease=settings.lease_seconds, logs=log_limits(settings), **how
+    )
+    await _serve(working, definitions, how["grace"], said)
 
 
-async def _beside(settings: Settings, definitions: dict[str, TaskDefinition], how: dict[str, Any]) -> None:
+async def _beside(settings: Settings, definitions: dict[str, TaskDefinition], how: dict[str, Any], said: Said) -> None:
     """While the store's server is waited for there is nothing to stop in order: Ctrl-C ends it at once."""
-    async with opened_session(settings) as session:
-        await _serve(session.working(definitions, **how), definitions, how["grace"])
+    async with open_session(settings) as session:
+        await _serve(session.working(definitions, **how), definitions, how["grace"], said)
 
 
 async def _serve(
-    working: AbstractAsyncContextManager[_Worker], definitions: dict[str, TaskDefinition], grace: float
+    working: AbstractAsyncContextManager[_Worker], definitions: dict[str, TaskDefinition], grace: float, said: Said
 ) -> None:
-    stop = Stop(lambda: say(f"stopping: what runs may end, for {grace:g} s; once more ends at once"), lambda: None)
-    with stop.listening(), log_lines(say):
+    stopping = f"stopping: what runs may end, for {grace:g} s; once more ends at once"
+    stop = Stop(lambda: said.talk(stopping), lambda: None)
+    with stop.listening():
         async with working as worker:
-            say(f"working on {', '.join(sorted(definitions))}; Ctrl-C stops")
+            said.named(worker.name)
+            said.talk(f"working on {', '.join(sorted(definitions))}; Ctrl-C stops")
             while not await stop.wait(_LOOK):
                 if worker.failure is not None:
                     raise worker.failure
-    say("stopped")
+    said.talk("stopped")

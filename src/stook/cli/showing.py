@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stook.store.script.read.execution_view import Attempt, ExecutionView
     from stook.store.script.read.failures import FailureGroup
 
-__all__ = ["Shown", "look_at_batch", "look_at_item"]
+__all__ = ["Shown", "find_item", "look_at_batch", "look_at_item"]
 
 _GROUPS: Final = 5
 _TEXT: Final = 2000
@@ -38,14 +38,18 @@ async def look_at_batch(engine: Reading, view: BatchView) -> Shown:
 
 
 async def look_at_item(engine: Reading, view: BatchView, item: str) -> Shown:
+    return _Item(await find_item(engine, view, item))
+
+
+async def find_item(engine: Reading, view: BatchView, item: str) -> ExecutionView:
     """A number is an index where there is such an item, else a key."""
     if item.isdecimal():
         try:
-            return _Item(await engine.item(view.id, index=int(item)))
+            return await engine.item(view.id, index=int(item))
         except NotFound:
             if not await _has_key(engine, view, item):
                 raise
-    return _Item(await engine.item(view.id, key=item))
+    return await engine.item(view.id, key=item)
 
 
 async def _has_key(engine: Reading, view: BatchView, key: str) -> bool:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["BatchStateWord", "DuplicatesWord", "InputFormatWord", "OutputFormatWord", "RetriedWord", "StateWord"]
+__all__ = [
+    "BatchStateWord",
+    "DuplicatesWord",
+    "InputFormatWord",
+    "OutputFormatWord",
+    "RetriedWord",
+    "StateWord",
+]
 
 InputFormatWord = Literal["csv", "files", "json", "jsonl", "parquet", "tsv"]
 OutputFormatWord = Literal["csv", "jsonl", "parquet"]

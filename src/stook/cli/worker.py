@@ -32,6 +32,9 @@ def worker(
     key: Annotated[
         str | None, Parameter(help="With --server: an API key with the scope worker; else STOOK_KEY, which `ps` hides.")
     ] = None,
+    metrics_port: Annotated[
+        int | None, Parameter(help="Answer Prometheus on this port of 127.0.0.1, at /metrics; 0 picks a free one.")
+    ] = None,
     where: Where = HERE,
 ) -> int:
     """Work for all batches of some tasks, until stopped.
@@ -55,4 +58,5 @@ def worker(
         processes=processes,
         grace=grace,
         name=name,
+        metrics_port=metrics_port,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from stook.core.errors import ConfigError
+from stook.core.shown_url import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,10 +46,12 @@ def _check_url(text: str) -> None:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError as error:
-        raise ConfigError(f"server {text!r} is no address: {error}", hint="like http://127.0.0.1:8000") from None
+        why = "" if "@" in text else f": {error}"  # it may quote a password, taken for a port
+        raise ConfigError(f"server {shown_url(text)!r} is no address{why}", hint="like http://127.0.0.1:8484") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"server {text!r} is no address", hint="like http://127.0.0.1:8000 or https://stook.internal")
+        hint = "like http://127.0.0.1:8484 or https://stook.internal"
+        raise ConfigError(f"server {shown_url(text)!r} is no address", hint=hint)
     if parts.username is not None or parts.password is not None:
         raise ConfigError("the server's address holds a password", hint=f"give the key as key=…, or as {_KEY}")
     if parts.query or parts.fragment:
-        raise ConfigError(f"server {text!r} has a query or a fragment", hint="like http://127.0.0.1:8000")
+        raise ConfigError(f"server {shown_url(text)!r} has a query or a fragment", hint="like http://127.0.0.1:8484")

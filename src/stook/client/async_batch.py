@@ -5,21 +5,25 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from stook.client.changing import edit, skip
+from stook.client.log_pages import all_logs
 from stook.client.result import Result
 from stook.client.waiting import looks
 from stook.core.errors import ResultTimeout
 from stook.core.ids import execution_id
-from stook.core.payload import decode
+from stook.core.payload import decode, encode
 from stook.core.retry_scope import RetryScope
 from stook.core.states import State
+from stook.store.script.read.narrowed import Narrow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 
     from stook.client.backend import Backend
     from stook.client.waiting import Bells, Waits
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.failures import FailureGroup
+    from stook.store.script.read.logs import LogEntry
 
 __all__ = ["AsyncBatch"]
 
@@ -104,6 +108,14 @@ class AsyncBatch(Generic[T]):
         """One execution by its index or the caller's key, as it is now."""
         return Result((await self._backend.item(self._id, index=index, key=key)).item, self._read)
 
+    async def logs(
+        self, *, index: int | None = None, key: str | None = None, attempt: int | None = None
+    ) -> list[LogEntry]:
+        """What one execution has said up to now: of one attempt, or of all one after the other."""
+        if key is not None or index is None:
+            index = (await self._backend.item(self._id, index=index, key=key)).item.index
+        return await all_logs(self._backend, self._id, index, attempt)
+
     async def failed_results(self) -> AsyncIterator[Result[T]]:
         """Executions that have failed, with tracebacks."""
         async for page in self.failed_pages():
@@ -144,6 +156,20 @@ class AsyncBatch(Generic[T]):
         answer = await self._backend.cancel_items(self._id, indexes)
         return len(answer.ended) + len(answer.asked)
 
+    async def cancel_tagged(self, tag: str) -> int:
+        """Those that bear the tag: how many of them ended or will end cancelled."""
+        answer = await self._backend.cancel_where(self._id, Narrow(tag=tag))
+        return len(answer.ended) + len(answer.asked)
+
+    async def edit(self, index: int, payload: object, *, retry: bool = True) -> None:
+        """Another input for the next attempt of one that waits, or ended badly, which with `retry` is tried again now.
+        `Conflict` if it runs or has succeeded."""
+        await edit(self._backend, self._id, index, payload, again=retry)
+
+    async def skip(self, index: int, *, reason: str = "skipped by user") -> None:
+        """One that waits, or has failed, ends cancelled. `Conflict` if it runs or has ended otherwise."""
+        await skip(self._backend, self._id, index, reason)
+
     async def pause(self, *, reason: str = "paused by user") -> None:
         await self._backend.pause(self._id, reason=reason)
 
@@ -157,13 +183,36 @@ class AsyncBatch(Generic[T]):
         group: str | None = None,
         indexes: Sequence[int] | None = None,
         states: Sequence[str] = ("failed",),
+        keys: Sequence[str] | None = None,
+        tag: str | None = None,
+        code: str | None = None,
+        error_type: str | None = None,
+        start: int = 0,
+        stop: int | None = None,
         probe: int | None = None,
+        overrides: Mapping[int, object] | None = None,
+        merge: Mapping[str, object] | None = None,
     ) -> int:
-        """Takes ended executions up again in this batch: all that failed, one failure group's, or chosen ones. With
-        `probe`, so many are tried first. Returns how many were queued now."""
-        named = (states,) if isinstance(states, str) else tuple(states)
-        scope = RetryScope(named, group, None if indexes is None else tuple(indexes))
-        return await self._backend.retry(self._id, scope, probe=probe)
+        """Takes ended executions up again in this batch: all that failed, or those that pass every filter: one failure
+        group's, those whose error has this `code` or type, that bear a tag, chosen ones, those from index `start` to
+        `stop` - 1. With `probe`, so many are tried first. Returns how many were queued now.
+
+        `overrides` gives some of them (by index) another input; `merge` changes fields of the inputs of all of them,
+        which must be objects, by the rules of JSON merge patch: `None` removes a field."""
+        scope = RetryScope(
+            (states,) if isinstance(states, str) else tuple(states),
+            group,
+            None if indexes is None else tuple(indexes),
+            keys=None if keys is None else tuple(keys),
+            tag=tag,
+            code=code,
+            type=error_type,
+            start=start,
+            stop=stop,
+        )
+        changed = None if overrides is None else {index: encode(value) for index, value in overrides.items()}
+        patch = None if merge is None else encode(dict(merge))
+        return await self._backend.retry(self._id, scope, probe=probe, overrides=changed, merge=patch)
 
     async def limit(self, max_concurrency: int | None) -> None:
         """Executions of this batch in flight at once, from now on."""

@@ -12,10 +12,14 @@ from stook.client.batch_states import batch_states
 from stook.client.connection import Connection
 from stook.client.execution import AsyncExecution
 from stook.client.remote import RemoteBackend
+from stook.client.remote_webhooks import RemoteWebhooks
 from stook.client.shapes import item_row
 from stook.client.single import single_request
 from stook.client.submission import Submission
+from stook.client.webhooks import AsyncWebhooks
 from stook.core.ids import index_of, parse_id
+from stook.core.unchanged import UNCHANGED, Unchanged
+from stook.wire.limit import ChangeLimits
 
 if TYPE_CHECKING:
     import os
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
     from stook.client.options import BatchOptions, ExecutionOptions
     from stook.store.script.read.batch_view import BatchView
+    from stook.wire.limit import Limit
     from stook.wire.task import Task
 
 __all__ = ["AsyncClient"]
@@ -31,7 +36,7 @@ __all__ = ["AsyncClient"]
 class AsyncClient:
     """`Client`, for the coroutines of one event loop: the same calls, awaited.
 
-        async with stook.AsyncClient("http://127.0.0.1:8000", key="stk_…") as client:
+        async with stook.AsyncClient("http://127.0.0.1:8484", key="stk_…") as client:
             batch = await client.map("orders.enrich", rows, key="order_id")
             async for result in batch.as_completed():
                 ...
@@ -44,6 +49,7 @@ class AsyncClient:
         self.server = address.url
         self._connection = Connection(AsyncTransport(address), address, patience=retry_seconds)
         self._backend = RemoteBackend(self._connection)
+        self.webhooks: AsyncWebhooks = AsyncWebhooks(RemoteWebhooks(self._connection))
 
     def __repr__(self) -> str:
         return f"<AsyncClient {self.server}>"
@@ -93,6 +99,23 @@ class AsyncClient:
     async def tasks(self) -> list[Task]:
         """What workers of this server can run, with policy and schema."""
         return await self._connection.send(calls.tasks())
+
+    async def limits(self) -> list[Limit]:
+        """Of the key's project first, then of its queues and tasks that have one."""
+        return (await self._connection.send(calls.limits())).data
+
+    async def limit(
+        self,
+        *,
+        queue: str | None = None,
+        task: str | None = None,
+        max_concurrency: int | Unchanged | None = UNCHANGED,
+        paused: bool | None = None,
+    ) -> Limit:
+        """As `App.limit`: of one queue, of one task, or of the project, from the next claim on. What is not given
+        stays. Returns what holds now."""
+        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused)
+        return (await self._connection.send(calls.change_limits(body))).limit
 
     async def close(self) -> None:
         """Twice is once."""

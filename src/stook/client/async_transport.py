@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from stook.client.request import Answer
-from stook.client.transport import CONNECT, SILENCE, Lost, load_httpx, user_headers
+from stook.client.transport import CONNECT, SILENCE, Lost, carried_headers, load_httpx, user_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -30,9 +30,9 @@ class AsyncTransport:
             limits=self._httpx.Limits(max_connections=None, max_keepalive_connections=100),
         )
 
-    async def send(self, request: Request[Any]) -> Answer:
+    async def send(self, request: Request[Any], silence: float = SILENCE) -> Answer:
         with self.losses():
-            response = await self._http.send(self._request(request, SILENCE + request.seconds))
+            response = await self._http.send(self._request(request, silence + request.seconds))
         return _answer(response)
 
     @contextlib.asynccontextmanager
@@ -63,7 +63,7 @@ class AsyncTransport:
             self._base + request.path,
             params=request.query or None,
             content=_elsewhere(request.body) if callable(request.body) else request.body,
-            headers=request.headers,
+            headers=(*request.headers, *carried_headers()),
             timeout=self._httpx.Timeout(connect=min(CONNECT, read), read=read, write=SILENCE, pool=SILENCE),
         )
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from stook.core.retry_scope import RetryScope
     from stook.core.states import BatchState, State
+    from stook.core.unchanged import Unchanged
     from stook.store.script.cancel_items import CancelledItems
+    from stook.store.script.change import Touched
     from stook.store.script.read.batch_list import BatchPage
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.execution_view import ExecutionView
     from stook.store.script.read.executions import ExecutionPage
     from stook.store.script.read.failures import FailureGroup
     from stook.store.script.read.item_row import ItemRow
+    from stook.store.script.read.limits import LimitRow
+    from stook.store.script.read.logs import LogPage
+    from stook.store.script.read.narrowed import Narrow
 
 __all__ = ["Backend", "Reading"]
 
@@ -37,16 +42,21 @@ class Backend(Protocol):
         *,
         states: Collection[State] | None = None,
         group: str | None = None,
+        tag: str | None = None,
         after: int = 0,
         limit: int = 100,
         tracebacks: bool = False,
     ) -> ExecutionPage: ...
 
+    async def logs(
+        self, batch_id: bytes, index: int, *, attempt: int | None = None, after: str | None = None, limit: int = 1000
+    ) -> LogPage: ...
+
     async def failure_groups(self, batch_id: bytes) -> list[FailureGroup]: ...
 
     async def why(self, batch_id: bytes) -> list[str]: ...
 
-    async def cancel(self, batch_id: bytes, *, hard: bool = False, reason: str = ...) -> None: ...
+    async def cancel(self, batch_id: bytes, *, hard: bool = False, reason: str = ...) -> int: ...
 
     async def cancel_items(self, batch_id: bytes, indexes: Sequence[int]) -> CancelledItems: ...
 
@@ -54,7 +64,21 @@ class Backend(Protocol):
 
     async def resume(self, batch_id: bytes, *, ramp: bool = True) -> None: ...
 
-    async def retry(self, batch_id: bytes, scope: RetryScope, *, probe: int | None = None) -> int: ...
+    async def cancel_where(self, batch_id: bytes, where: Narrow) -> CancelledItems: ...
+
+    async def retry(
+        self,
+        batch_id: bytes,
+        scope: RetryScope,
+        *,
+        probe: int | None = None,
+        overrides: Mapping[int, bytes] | None = None,
+        merge: bytes | None = None,
+    ) -> int: ...
+
+    async def edit(self, batch_id: bytes, index: int, payload: bytes, *, again: bool = True) -> Touched: ...
+
+    async def skip(self, batch_id: bytes, index: int, *, reason: str = ...) -> Touched: ...
 
     async def delete(self, batch_id: bytes) -> None: ...
 
@@ -62,7 +86,7 @@ class Backend(Protocol):
 
 
 class Reading(Backend, Protocol):
-    """What finds batches, too."""
+    """What finds batches, too, and knows the project's limits."""
 
     async def find(self, text: str) -> BatchView: ...
 
@@ -75,3 +99,14 @@ class Reading(Backend, Protocol):
         after: str | None = None,
         limit: int = 50,
     ) -> BatchPage: ...
+
+    async def limits(self) -> Sequence[LimitRow]: ...
+
+    async def change_limits(
+        self,
+        *,
+        queue: str | None = None,
+        task: str | None = None,
+        max_concurrency: int | Unchanged | None = ...,
+        paused: bool | None = None,
+    ) -> LimitRow: ...

@@ -8,7 +8,7 @@ from stook.client.async_batch import AsyncBatch
 from stook.core.payload import decode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
     from typing import Any
 
     from stook.client.backend import Backend
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stook.client.waiting import Waits
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.failures import FailureGroup
+    from stook.store.script.read.logs import LogEntry
 
 __all__ = ["AsyncBatch", "Batch", "Caller"]
 
@@ -78,6 +79,10 @@ class Batch(Generic[T]):
         """One execution by its index or the caller's key, as it is now."""
         return self._caller.call(self._async.result(index=index, key=key))
 
+    def logs(self, *, index: int | None = None, key: str | None = None, attempt: int | None = None) -> list[LogEntry]:
+        """What one execution has said up to now: of one attempt, or of all one after the other."""
+        return self._caller.call(self._async.logs(index=index, key=key, attempt=attempt))
+
     @property
     def failures(self) -> list[FailureGroup]:
         """Failures by cause, the most frequent first."""
@@ -99,6 +104,19 @@ class Batch(Generic[T]):
         """How many of them ended or will end cancelled."""
         return self._caller.call(self._async.cancel_items(indexes))
 
+    def cancel_tagged(self, tag: str) -> int:
+        """Those that bear the tag: how many of them ended or will end cancelled."""
+        return self._caller.call(self._async.cancel_tagged(tag))
+
+    def edit(self, index: int, payload: object, *, retry: bool = True) -> None:
+        """Another input for the next attempt of one that waits, or ended badly, which with `retry` is tried again now.
+        `Conflict` if it runs or has succeeded."""
+        self._caller.call(self._async.edit(index, payload, retry=retry))
+
+    def skip(self, index: int, *, reason: str = "skipped by user") -> None:
+        """One that waits, or has failed, ends cancelled. `Conflict` if it runs or has ended otherwise."""
+        self._caller.call(self._async.skip(index, reason=reason))
+
     def pause(self, *, reason: str = "paused by user") -> None:
         self._caller.call(self._async.pause(reason=reason))
 
@@ -112,10 +130,35 @@ class Batch(Generic[T]):
         group: str | None = None,
         indexes: Sequence[int] | None = None,
         states: Sequence[str] = ("failed",),
+        keys: Sequence[str] | None = None,
+        tag: str | None = None,
+        code: str | None = None,
+        error_type: str | None = None,
+        start: int = 0,
+        stop: int | None = None,
         probe: int | None = None,
+        overrides: Mapping[int, object] | None = None,
+        merge: Mapping[str, object] | None = None,
     ) -> int:
-        """Takes ended executions up again in this batch; returns how many were queued now."""
-        return self._caller.call(self._async.retry(group=group, indexes=indexes, states=states, probe=probe))
+        """Takes ended executions up again in this batch; returns how many were queued now. All that failed, or those
+        that pass every filter. `overrides` gives some of them (by index) another input; `merge` changes fields of the
+        inputs of all of them (JSON merge patch: `None` removes a field)."""
+        return self._caller.call(
+            self._async.retry(
+                group=group,
+                indexes=indexes,
+                states=states,
+                keys=keys,
+                tag=tag,
+                code=code,
+                error_type=error_type,
+                start=start,
+                stop=stop,
+                probe=probe,
+                overrides=overrides,
+                merge=merge,
+            )
+        )
 
     def limit(self, max_concurrency: int | None) -> None:
         """Executions of this batch in flight at once, from now on."""

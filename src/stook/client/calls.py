@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -12,36 +12,42 @@ from stook.client.exact import reader
 from stook.client.request import Request
 from stook.wire.action import Acted, Cancel, ChangeBatchLimits, Pause, Resume, Retry
 from stook.wire.batch import Appended, Batch, BatchPage, FailureGroups, NewBatch, Why
-from stook.wire.execution import ExecutionDetail, ExecutionPage
-from stook.wire.project import Project
+from stook.wire.execution import EditExecution, ExecutionDetail, ExecutionPage, SkipExecution
+from stook.wire.limit import ChangeLimits, LimitChanged, LimitPage
+from stook.wire.log import LogPage
 from stook.wire.task import Task, TaskPage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from stook.client.request import Answer, Body
+    from stook.core.retry_scope import RetryScope
 
 __all__ = [
     "NDJSON",
     "append",
     "cancel",
     "change_limit",
+    "change_limits",
     "create_batch",
     "delete",
+    "edit",
     "execution",
     "executions",
     "failures",
     "follow_batch",
     "follow_execution",
+    "limits",
     "list_batches",
+    "logs",
     "new_key",
     "pause",
-    "project",
     "results",
     "resume",
     "retry",
     "seal",
     "show",
+    "skip",
     "states",
     "stream_batch",
     "submit",
@@ -49,6 +55,7 @@ __all__ = [
     "why",
 ]
 
+T = TypeVar("T")
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 UPLOAD: Final = 600.0
@@ -87,6 +94,11 @@ def _batch(batch: str, what: str = "") -> str:
 def _post(path: str, body: msgspec.Struct | None, read: Any) -> Request[Any]:
     content = b"" if body is None else msgspec.json.encode(body)
     return Request(method="POST", path=path, read=read, body=content, headers=_headers(new_key(), JSON))
+
+
+def _patch(path: str, body: msgspec.Struct, read: Any, key: str | None) -> Request[Any]:
+    content = msgspec.json.encode(body)
+    return Request(method="PATCH", path=path, read=read, body=content, headers=_headers(key, JSON))
 
 
 # ---------------------------------------------------------------------------------------------------------- batches in
@@ -162,17 +174,7 @@ def tasks() -> Request[list[Task]]:
 
 
 def _tasks(answer: Answer) -> list[Task]:
-    """Without a schema, `schema` is None."""
-    made = []
-    for one in reader(TaskPage)(answer).data:
-        fields = {name: getattr(one, name) for name in Task.__struct_fields__}
-        given = fields["schema"] is not None and bytes(fields["schema"]) != b"null"
-        made.append(Task(**fields | {"schema": fields["schema"] if given else None}))
-    return made
-
-
-def project() -> Request[Project]:
-    return Request(method="GET", path="/project", read=reader(Project))
+    return reader(TaskPage)(answer).data
 
 
 def show(batch: str) -> Request[Batch]:
@@ -204,6 +206,15 @@ def executions(batch: str, **given: object) -> Request[ExecutionPage]:
 
 def execution(batch: str, index: int) -> Request[ExecutionDetail]:
     return Request(method="GET", path=_batch(batch, f"/executions/{index}"), read=reader(ExecutionDetail))
+
+
+def logs(execution: str, **given: object) -> Request[LogPage]:
+    return Request(
+        method="GET",
+        path=f"/executions/{execution}/logs",
+        read=reader(LogPage),
+        query=_query({**given, "format": "json"}),
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------- streams
@@ -245,17 +256,61 @@ def resume(batch: str, *, ramp: bool) -> Request[Acted]:
 
 
 def cancel(
-    batch: str, *, hard: bool = False, reason: str = "cancelled by user", indexes: Collection[int] | None = None
+    batch: str,
+    *,
+    hard: bool = False,
+    reason: str = "cancelled by user",
+    indexes: Collection[int] | None = None,
+    keys: Collection[str] | None = None,
+    tag: str | None = None,
 ) -> Request[Acted]:
-    body = Cancel(hard=hard, reason=reason, indexes=None if indexes is None else list(indexes))
+    body = Cancel(hard=hard, reason=reason, indexes=_listed(indexes), keys=_listed(keys), tag=tag)
     return _post(_batch(batch, "/cancel"), body, reader(Acted))
 
 
 def retry(
-    batch: str, states: tuple[str, ...], group: str | None, indexes: Collection[int] | None, probe: int | None
+    batch: str,
+    scope: RetryScope,
+    probe: int | None = None,
+    overrides: Mapping[int, bytes] | None = None,
+    merge: bytes | None = None,
 ) -> Request[Acted]:
-    body = Retry(states=states, group=group, indexes=None if indexes is None else list(indexes), probe=probe)
+    body = Retry(
+        states=scope.states,
+        group=scope.group,
+        indexes=_listed(scope.indexes),
+        keys=_listed(scope.keys),
+        tag=scope.tag,
+        code=scope.code,
+        type=scope.type,
+        from_=scope.start or None,
+        to=scope.stop,
+        probe=probe,
+        overrides=None if overrides is None else {str(at): msgspec.Raw(one) for at, one in overrides.items()},
+        merge=msgspec.Raw(merge or b"null"),
+    )
     return _post(_batch(batch, "/retry"), body, reader(Acted))
+
+
+def _listed(given: Collection[T] | None) -> list[T] | None:
+    return None if given is None else list(given)
+
+
+def edit(execution: str, payload: bytes, *, again: bool) -> Request[ExecutionDetail]:
+    body = EditExecution(input=msgspec.Raw(payload), retry=again)
+    return _patch(f"/executions/{execution}", body, reader(ExecutionDetail), new_key())
+
+
+def skip(execution: str, reason: str) -> Request[ExecutionDetail]:
+    return _post(f"/executions/{execution}/skip", SkipExecution(reason=reason), reader(ExecutionDetail))
+
+
+def limits() -> Request[LimitPage]:
+    return Request(method="GET", path="/limits", read=reader(LimitPage))
+
+
+def change_limits(body: ChangeLimits) -> Request[LimitChanged]:
+    return _patch("/limits", body, reader(LimitChanged), None)
 
 
 def change_limit(batch: str, max_concurrency: int | None) -> Request[Acted]:

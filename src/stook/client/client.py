@@ -12,12 +12,16 @@ from stook.client.blocking_transport import BlockingTransport
 from stook.client.connection import Connection
 from stook.client.execution import AsyncExecution, Execution
 from stook.client.remote import RemoteBackend
+from stook.client.remote_webhooks import RemoteWebhooks
 from stook.client.shapes import item_row
 from stook.client.single import single_request
 from stook.client.stepping import Stepping
 from stook.client.submission import Submission
+from stook.client.webhooks import Webhooks
 from stook.core.errors import InputError
 from stook.core.ids import index_of, parse_id
+from stook.core.unchanged import UNCHANGED, Unchanged
+from stook.wire.limit import ChangeLimits
 
 if TYPE_CHECKING:
     import os
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
     from stook.client.options import BatchOptions, ExecutionOptions
     from stook.store.script.read.batch_view import BatchView
+    from stook.wire.limit import Limit
     from stook.wire.task import Task
 
 __all__ = ["Client"]
@@ -35,7 +40,7 @@ class Client:
     of its own. What is not given comes from `STOOK_SERVER` and `STOOK_KEY`; `retry_seconds` is how long a request is
     tried again while the server is not there, busy or starting.
 
-        with stook.Client("http://127.0.0.1:8000", key="stk_…") as client:
+        with stook.Client("http://127.0.0.1:8484", key="stk_…") as client:
             batch = client.map("orders.enrich", rows, key="order_id", max_concurrency=50)
             for result in batch.as_completed():
                 ...
@@ -47,6 +52,7 @@ class Client:
         self._connection = Connection(BlockingTransport(address), address, patience=retry_seconds)
         self._backend = RemoteBackend(self._connection)
         self._caller = Stepping()
+        self.webhooks: Webhooks = Webhooks(RemoteWebhooks(self._connection), self._caller)
 
     def __repr__(self) -> str:
         return f"<Client {self.server}>"
@@ -105,6 +111,23 @@ class Client:
     def tasks(self) -> list[Task]:
         """What workers of this server can run, with policy and schema."""
         return self._caller.call(self._connection.send(calls.tasks()))
+
+    def limits(self) -> list[Limit]:
+        """Of the key's project first, then of its queues and tasks that have one."""
+        return (self._caller.call(self._connection.send(calls.limits()))).data
+
+    def limit(
+        self,
+        *,
+        queue: str | None = None,
+        task: str | None = None,
+        max_concurrency: int | Unchanged | None = UNCHANGED,
+        paused: bool | None = None,
+    ) -> Limit:
+        """As `App.limit`: of one queue, of one task, or of the project, from the next claim on. What is not given
+        stays. Returns what holds now."""
+        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused)
+        return (self._caller.call(self._connection.send(calls.change_limits(body)))).limit
 
     def close(self) -> None:
         """Twice is once."""

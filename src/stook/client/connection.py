@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from stook.client.refused import raised
-from stook.client.transport import Lost
+from stook.client.transport import SILENCE, Lost
 from stook.client.tries import may_help, pause_before, wanted_pause
 from stook.core.errors import StoreUnavailable
 
@@ -25,10 +25,13 @@ __all__ = ["Connection", "Patience"]
 T = TypeVar("T")
 _REFUSED: Final = 400
 _NOT_FOUND: Final = 404
+_LEAST: Final = 1.0
+"""Seconds that a server has at least for its answer."""
 
 
 class Connection:
-    """`patience`: seconds for which a request is tried again, from the first failure since there was progress on."""
+    """`patience`: seconds for which a request is tried again, from the first failure since there was progress on; where
+    that was silence, from when it began."""
 
     def __init__(
         self,
@@ -52,9 +55,12 @@ class Connection:
         """`first_index` as in `refused.raised`. What may be sent again is, while that may help."""
         patience = self.patience()
         while True:
+            begun = self.clock()
             try:
-                answer = await self.transport.send(request)
+                answer = await self.transport.send(request, patience.left(SILENCE))
             except Lost as lost:
+                if lost.quiet:
+                    patience.spent_since(begun)
                 if not request.repeatable or not await patience.wait():
                     raise self.unreachable(lost) from lost
                 continue
@@ -100,6 +106,17 @@ class Patience:
         """There was progress."""
         self._since = None
         self.tried, self.wanted, self.error = 0, None, None
+
+    def spent_since(self, begun: float) -> None:
+        """Nothing has been heard since then."""
+        if self._since is None:
+            self._since = begun
+
+    def left(self, silence: float) -> float:
+        """How long the next try may hear nothing: `silence`, or, once something has failed, what patience is left."""
+        if self._since is None:
+            return silence
+        return min(silence, max(_LEAST, self._since + self._seconds - self._connection.clock()))
 
     async def wait(self, wanted: float | None = None) -> bool:
         """Whether there is another try, after the pause before it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import typing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -52,32 +51,7 @@ def in_shape(raw: bytes, kind: type[T]) -> T:
 
 @functools.cache
 def _made(kind: type[msgspec.Struct]) -> Any:
-    return msgspec.json.Decoder(_readable(kind))
-
-
-def _readable(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """The same shape, with `Raw` for `Raw | None`, which the parser does not know: a null is then `Raw(b"null")`."""
-    fields = msgspec.structs.fields(kind)
-    types = {field.name: _readable_type(field.type) for field in fields}
-    if all(types[field.name] == field.type for field in fields):
-        return kind
-    made = [
-        (field.name, types[field.name])
-        if field.default is msgspec.NODEFAULT
-        else (field.name, types[field.name], field.default)
-        for field in fields
-    ]
-    return msgspec.defstruct(kind.__name__, made, kw_only=True)
-
-
-def _readable_type(found: Any) -> Any:
-    if found == msgspec.Raw | None:
-        return msgspec.Raw
-    if typing.get_origin(found) is list:
-        return list[_readable_type(typing.get_args(found)[0])]  # type: ignore[misc]
-    if isinstance(found, type) and issubclass(found, msgspec.Struct):
-        return _readable(found)
-    return found
+    return msgspec.json.Decoder(kind)
 
 
 def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:

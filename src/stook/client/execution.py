@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from stook.client.changing import edit, skip
+from stook.client.log_pages import all_logs
 from stook.client.result import Result
-from stook.client.waiting import end_of_item
 from stook.core.errors import ResultTimeout
 from stook.core.ids import execution_id
 from stook.core.payload import decode
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
     from stook.client.backend import Backend
     from stook.client.batch import Caller
-    from stook.client.waiting import BellsOfItems, WaitsForItem
+    from stook.client.waiting import WaitsForItem
     from stook.store.script.read.item_row import ItemRow
+    from stook.store.script.read.logs import LogEntry
 
 __all__ = ["AsyncExecution", "Execution"]
 
@@ -29,7 +31,7 @@ class AsyncExecution(Generic[T]):
     def __init__(
         self,
         backend: Backend,
-        waiter: BellsOfItems | WaitsForItem,
+        waiter: WaitsForItem,
         batch_id: bytes,
         index: int,
         read: Callable[[bytes], T] = decode,
@@ -61,20 +63,28 @@ class AsyncExecution(Generic[T]):
         row: ItemRow | bytes | None
         row, self._ended = self._ended, None
         if row is None:
-            row = await self._end(timeout)
+            row = await self._waiter.end_of_item(self._batch_id, self._index, timeout)
         if row is None:
             raise ResultTimeout(f"execution {self.id} has not ended after {timeout} s")
         return self._read(row) if isinstance(row, bytes) else Result(row, self._read).value
 
-    async def _end(self, timeout: float | None) -> ItemRow | bytes | None:
-        if hasattr(self._waiter, "end_of_item"):
-            return await cast("WaitsForItem", self._waiter).end_of_item(self._batch_id, self._index, timeout)
-        return await end_of_item(self._waiter, self._batch_id, self._index, timeout)
+    async def logs(self, attempt: int | None = None) -> list[LogEntry]:
+        """What it has said up to now: of one attempt, or of all one after the other."""
+        return await all_logs(self._backend, self._batch_id, self._index, attempt)
 
     async def cancel(self) -> bool:
         """Whether it ended or will end cancelled."""
         answer = await self._backend.cancel_items(self._batch_id, [self._index])
-        return not answer.passed
+        return bool(answer.ended or answer.asked)
+
+    async def edit(self, payload: object, *, retry: bool = True) -> None:
+        """Another input for its next attempt, while it waits or after it ended badly; with `retry` it is tried again
+        now. `Conflict` if it runs or has succeeded."""
+        await edit(self._backend, self._batch_id, self._index, payload, again=retry)
+
+    async def skip(self, *, reason: str = "skipped by user") -> None:
+        """It ends cancelled, while it waits or after it has failed; else `Conflict`."""
+        await skip(self._backend, self._batch_id, self._index, reason)
 
 
 class Execution(Generic[T]):
@@ -103,6 +113,19 @@ class Execution(Generic[T]):
         `timeout` seconds."""
         return self._caller.call(self._async.result(timeout))
 
+    def logs(self, attempt: int | None = None) -> list[LogEntry]:
+        """What it has said up to now: of one attempt, or of all one after the other."""
+        return self._caller.call(self._async.logs(attempt))
+
     def cancel(self) -> bool:
         """Whether it ended or will end cancelled."""
         return self._caller.call(self._async.cancel())
+
+    def edit(self, payload: object, *, retry: bool = True) -> None:
+        """Another input for its next attempt, while it waits or after it ended badly; with `retry` it is tried again
+        now. `Conflict` if it runs or has succeeded."""
+        self._caller.call(self._async.edit(payload, retry=retry))
+
+    def skip(self, *, reason: str = "skipped by user") -> None:
+        """It ends cancelled, while it waits or after it has failed; else `Conflict`."""
+        self._caller.call(self._async.skip(reason=reason))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from stook.core.outcome import Settlement
 
 if TYPE_CHECKING:
@@ -36,6 +38,14 @@ def _parts(whole: Settlement, most: int) -> Iterator[tuple[Settlement, int]]:
     """With about how many bytes each has."""
     troubled = sum(_ROW + len(one.message) + len(one.traceback) for one in whole.troubles)
     size = troubled + sum(map(len, whole.results)) + _ROW * len(whole.results)
+    if whole.logs:
+        # First, and by themselves: a lease goes with its last outcome, and what comes after it is left out.
+        logged = sum(_ROW + len(one.body) for one in whole.logs)
+        if size + logged <= most:
+            yield whole, size + logged
+            return
+        yield from _logs(whole, most)
+        whole = structs.replace(whole, logs=())
     if size <= most:
         yield whole, size
         return
@@ -56,6 +66,21 @@ def _parts(whole: Settlement, most: int) -> Iterator[tuple[Settlement, int]]:
         weight += length
     if start < len(whole.troubles):
         yield _cut(whole, slice(0), slice(start, None)), weight
+
+
+def _logs(whole: Settlement, most: int) -> Iterator[tuple[Settlement, int]]:
+    start = weight = 0
+    for place, one in enumerate(whole.logs):
+        length = _ROW + len(one.body)
+        if place > start and weight + length > most:
+            yield _said(whole, slice(start, place)), weight
+            start, weight = place, 0
+        weight += length
+    yield _said(whole, slice(start, None)), weight
+
+
+def _said(whole: Settlement, part: slice) -> Settlement:
+    return Settlement(whole.token, whole.batch_id, (), [], (), logs=whole.logs[part])
 
 
 def _cut(whole: Settlement, good: slice, bad: slice) -> Settlement:

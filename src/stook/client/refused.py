@@ -11,7 +11,7 @@ import msgspec
 from stook.client.tries import wanted_pause
 from stook.core import errors
 from stook.core.errors import DuplicateKeys, PayloadTooLarge, QuotaExceeded, StookError
-from stook.wire.problem import Problem, Refused
+from stook.wire.problem import Problem, QuotaProblem, Refused
 
 if TYPE_CHECKING:
     from stook.client.request import Answer
@@ -28,10 +28,12 @@ CLASSES: Final[dict[str, type[StookError]]] = {
     "payload_error": errors.PayloadError,
     "payload_too_large": PayloadTooLarge,
     "option_error": errors.OptionError,
+    "blocked_address": errors.BlockedAddress,
     "duplicate_keys": DuplicateKeys,
     "not_found": errors.NotFound,
     "conflict": errors.Conflict,
     "key_conflict": errors.KeyConflict,
+    "no_encryption_key": errors.NoEncryptionKey,
     "quota_exceeded": QuotaExceeded,
     "store_error": errors.StoreError,
     "store_full": errors.StoreFull,
@@ -41,6 +43,7 @@ CLASSES: Final[dict[str, type[StookError]]] = {
     "execution_cancelled": errors.ExecutionCancelled,
     "execution_expired": errors.ExecutionExpired,
     "result_timeout": errors.ResultTimeout,
+    "secret_unreadable": errors.SecretUnreadable,
     "lease_lost": errors.LeaseLost,
     # What only HTTP can refuse.
     "unauthorized": errors.ConfigError,
@@ -50,6 +53,8 @@ CLASSES: Final[dict[str, type[StookError]]] = {
     "unknown_field": errors.OptionError,
     "invalid_json": errors.InputError,
     "body_too_large": errors.InputError,
+    "head_too_large": errors.InputError,
+    "invalid_http": errors.ConfigError,
     "gone": errors.NotFound,
     "offset_mismatch": errors.Conflict,
     "reset": errors.Conflict,
@@ -111,8 +116,13 @@ def _made(kind: type[StookError], problem: Problem, index: int | None, retry_aft
         key, earlier = (ast.literal_eval(twice[1]), int(twice[2])) if twice else ("", 0)
         return kind([(key, index or 0, earlier)])
     if issubclass(kind, QuotaExceeded):
-        return kind(problem.message, limit=problem.field or "", most=float("nan"), room=0, retry_after=retry_after)
+        return _quota_exceeded(kind, problem, retry_after)
     return kind(problem.message)
+
+
+def _quota_exceeded(kind: type[QuotaExceeded], problem: Problem, retry_after: float | None) -> QuotaExceeded:
+    quota = problem.quota or QuotaProblem(name="", limit=float("nan"), used=None, room=0, retry_after=retry_after)
+    return kind(problem.message, limit=quota.name, most=quota.limit, room=quota.room, retry_after=quota.retry_after)
 
 
 def _problem(answer: Answer) -> Problem:

@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Final
 from stook.client import calls
 from stook.client.exact import in_shape
 from stook.client.following import follow, stream_rows
-from stook.client.shapes import batch_view, execution_view, failure_group, item_row
-from stook.core.errors import ConfigError, NotFound, OptionError
+from stook.client.refused import problem_behind
+from stook.client.shapes import batch_view, execution_view, failure_group, item_row, limit_row, log_entry
+from stook.core.errors import Conflict, NotFound, OptionError
 from stook.core.ids import batch_of, execution_id, parse_id
 from stook.core.states import TERMINAL, State
+from stook.core.unchanged import UNCHANGED
 from stook.store.script.cancel_items import CancelledItems
+from stook.store.script.change import Touched
 from stook.store.script.read.batch_list import BatchPage
 from stook.store.script.read.executions import ExecutionPage
+from stook.store.script.read.logs import LogPage
 from stook.wire.batch import Batch
 from stook.wire.execution import Execution, ExecutionDetail
 from stook.wire.following import ExecutionsSettled
+from stook.wire.limit import ChangeLimits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 
     import msgspec
 
@@ -30,10 +35,15 @@ if TYPE_CHECKING:
     from stook.client.request import Request
     from stook.core.retry_scope import RetryScope
     from stook.core.states import BatchState
+    from stook.core.unchanged import Unchanged
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.execution_view import ExecutionView
     from stook.store.script.read.failures import FailureGroup
     from stook.store.script.read.item_row import ItemRow
+    from stook.store.script.read.limits import LimitRow
+    from stook.store.script.read.logs import LogEntry
+    from stook.store.script.read.narrowed import Narrow
+    from stook.wire.action import Acted
 
 __all__ = ["RemoteBackend"]
 
@@ -47,21 +57,11 @@ class RemoteBackend:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._project: str | None = None
 
     # --------------------------------------------------------------------------------------------------------- looking
 
     async def show(self, batch_id: bytes) -> BatchView:
-        return await self._view(await self._connection.send(calls.show(_text(batch_id))))
-
-    async def _view(self, batch: Batch) -> BatchView:
-        """The project is that of the key; nobody says it to one that is not its admin's, who sees no other anyway."""
-        if self._project is None:
-            try:
-                self._project = (await self._connection.send(calls.project())).name
-            except (ConfigError, NotFound):
-                self._project = ""
-        return batch_view(batch, self._project)
+        return batch_view(await self._connection.send(calls.show(_text(batch_id))))
 
     async def find(self, text: str) -> BatchView:
         """By id (or that of one of its executions), name (the newest of that name) or key."""
@@ -70,31 +70,14 @@ class RemoteBackend:
                 return await self.show(batch_of(parse_id(text)))
             except NotFound:
                 pass
-        names: list[str] = []
-        keyed = None
-        async for view in self._newest(text):
-            if view.name == text:
-                return view
-        async for view in self._newest(None):
-            if view.key == text:
-                keyed = view
-                break
-            names = names if len(names) >= _NAMES else [*names, view.name]
-        if keyed is not None:
-            return keyed
-        near = difflib.get_close_matches(text, list(dict.fromkeys(names)), n=1)
+        for given in ({"named": text}, {"key": text}):
+            page = await self._connection.send(calls.list_batches(**given, limit=1 if "named" in given else None))
+            if page.data:
+                return batch_view(page.data[0])
+        recent = await self._connection.send(calls.list_batches(limit=_NAMES))
+        near = difflib.get_close_matches(text, list(dict.fromkeys(one.name for one in recent.data)), n=1)
         hint = f"did you mean {near[0]!r}?" if near else "`stook batches` lists those there are"
         raise NotFound(f"no batch has the id, name or key {text!r}", where=self._connection.server, hint=hint)
-
-    async def _newest(self, name: str | None) -> AsyncIterator[BatchView]:
-        after = None
-        while True:
-            page = await self.batches(name=name, after=after, limit=_PAGE)
-            for view in page.batches:
-                yield view
-            if page.after is None:
-                return
-            after = _text(page.after)
 
     async def batches(
         self,
@@ -112,7 +95,7 @@ class RemoteBackend:
             page = await self._connection.send(
                 calls.list_batches(state=words, task=task, name=name, after=after, limit=wanted)
             )
-            found += [await self._view(one) for one in page.data]
+            found += [batch_view(one) for one in page.data]
             after = page.next
             if after is None or len(found) >= limit:
                 return BatchPage(found, None if after is None else parse_id(after))
@@ -147,6 +130,7 @@ class RemoteBackend:
         *,
         states: Collection[State] | None = None,
         group: str | None = None,
+        tag: str | None = None,
         after: int = 0,
         limit: int = 100,
         tracebacks: bool = False,
@@ -158,12 +142,27 @@ class RemoteBackend:
             wanted = min(_PAGE, limit - len(rows))
             page = await self._connection.send(
                 calls.executions(
-                    _text(batch_id), state=words, group=group, after=at, limit=wanted, tracebacks=tracebacks
+                    _text(batch_id), state=words, group=group, tag=tag, after=at, limit=wanted, tracebacks=tracebacks
                 )
             )
             rows += map(item_row, page.data)
             at = None if page.next is None else int(page.next)
         return ExecutionPage(rows, at)
+
+    async def logs(
+        self, batch_id: bytes, index: int, *, attempt: int | None = None, after: str | None = None, limit: int = 1000
+    ) -> LogPage:
+        if index < 0:
+            raise NotFound(f"batch {_text(batch_id)} has no item {index}", where=self._connection.server)
+        execution = execution_id(batch_id, index)
+        found: list[LogEntry] = []
+        while True:
+            wanted = min(_PAGE, limit - len(found))
+            page = await self._connection.send(calls.logs(execution, attempt=attempt, after=after, limit=wanted))
+            found += map(log_entry, page.data)
+            after = page.next
+            if after is None or len(found) >= limit:
+                return LogPage(found, after)
 
     async def failure_groups(self, batch_id: bytes) -> list[FailureGroup]:
         found = await self._connection.send(calls.failures(_text(batch_id)))
@@ -210,7 +209,7 @@ class RemoteBackend:
         async with aclosing(followed) as events:
             async for event in events:
                 if event.name in _SHOWS_BATCH:
-                    yield await self._view(in_shape(event.data, Batch))
+                    yield batch_view(in_shape(event.data, Batch))
 
     async def end_of_item(self, batch_id: bytes, index: int, timeout: float | None) -> ItemRow | None:
         execution = execution_id(batch_id, index)
@@ -227,30 +226,20 @@ class RemoteBackend:
 
     # ---------------------------------------------------------------------------------------------------------- acting
 
-    async def cancel(self, batch_id: bytes, *, hard: bool = False, reason: str = "cancelled by user") -> None:
-        await self._connection.send(calls.cancel(_text(batch_id), hard=hard, reason=reason))
+    async def cancel(self, batch_id: bytes, *, hard: bool = False, reason: str = "cancelled by user") -> int:
+        return (await self._connection.send(calls.cancel(_text(batch_id), hard=hard, reason=reason))).affected
 
     async def cancel_items(self, batch_id: bytes, indexes: Sequence[int]) -> CancelledItems:
-        """Which had ended before is read off the batch's states, before and after."""
         there = sorted({index for index in indexes if index >= 0})
-        batch, answer = _text(batch_id), CancelledItems(passed=sorted({index for index in indexes if index < 0}))
-        if not there:
-            return answer
-        start, stop = there[0], there[-1] + 1
-        before = await self._connection.send(calls.states(batch, start, stop - start))
-        await self._connection.send(calls.cancel(batch, indexes=there))
-        after = await self._connection.send(calls.states(batch, start, stop - start))
-        for index in there:
-            at = index - start
-            if at >= len(before) or State(before[at]) in TERMINAL:
-                answer.passed.append(index)
-            elif State(after[at]) is State.cancelled:
-                answer.ended.append(index)
-            elif State(after[at]) in TERMINAL:
-                answer.passed.append(index)
-            else:
-                answer.asked.append(index)
+        answer = CancelledItems()
+        if there:
+            answer = _split(await self._connection.send(calls.cancel(_text(batch_id), indexes=there)))
+        answer.missing = sorted({index for index in indexes if index < 0}) + answer.missing
         return answer
+
+    async def cancel_where(self, batch_id: bytes, where: Narrow) -> CancelledItems:
+        request = calls.cancel(_text(batch_id), indexes=where.indexes, keys=where.keys, tag=where.tag)
+        return _split(await self._connection.send(request))
 
     async def pause(self, batch_id: bytes, *, reason: str = "paused by user") -> None:
         await self._connection.send(calls.pause(_text(batch_id), reason))
@@ -258,15 +247,66 @@ class RemoteBackend:
     async def resume(self, batch_id: bytes, *, ramp: bool = True) -> None:
         await self._connection.send(calls.resume(_text(batch_id), ramp=ramp))
 
-    async def retry(self, batch_id: bytes, scope: RetryScope, *, probe: int | None = None) -> int:
-        request = calls.retry(_text(batch_id), scope.states, scope.group, scope.indexes, probe)
+    async def retry(
+        self,
+        batch_id: bytes,
+        scope: RetryScope,
+        *,
+        probe: int | None = None,
+        overrides: Mapping[int, bytes] | None = None,
+        merge: bytes | None = None,
+    ) -> int:
+        request = calls.retry(_text(batch_id), scope, probe, overrides, merge)
         return (await self._connection.send(request)).affected
+
+    async def edit(self, batch_id: bytes, index: int, payload: bytes, *, again: bool = True) -> Touched:
+        return await self._touch(calls.edit(_item(batch_id, index), payload, again=again))
+
+    async def skip(self, batch_id: bytes, index: int, *, reason: str = "skipped by user") -> Touched:
+        return await self._touch(calls.skip(_item(batch_id, index), reason))
+
+    async def _touch(self, request: Request[ExecutionDetail]) -> Touched:
+        """Of one that was touched the state afterwards."""
+        try:
+            detail = await self._connection.send(request)
+        except Conflict as error:
+            problem = problem_behind(error)
+            if problem is None or problem.state is None:
+                raise
+            return Touched(done=False, state=State[problem.state])
+        return Touched(done=True, state=State[detail.state])
 
     async def limit(self, batch_id: bytes, max_concurrency: int | None) -> None:
         await self._connection.send(calls.change_limit(_text(batch_id), max_concurrency))
 
+    async def limits(self) -> list[LimitRow]:
+        return [limit_row(one) for one in (await self._connection.send(calls.limits())).data]
+
+    async def change_limits(
+        self,
+        *,
+        queue: str | None = None,
+        task: str | None = None,
+        max_concurrency: int | Unchanged | None = UNCHANGED,
+        paused: bool | None = None,
+    ) -> LimitRow:
+        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused)
+        return limit_row((await self._connection.send(calls.change_limits(body))).limit)
+
     async def delete(self, batch_id: bytes) -> None:
         await self._connection.send(calls.delete(_text(batch_id)))
+
+
+def _item(batch_id: bytes, index: int) -> str:
+    if index < 0:
+        raise NotFound(f"batch {_text(batch_id)} has no item {index}")
+    return execution_id(batch_id, index)
+
+
+def _split(acted: Acted) -> CancelledItems:
+    found = acted.items
+    assert found is not None, "the executions were named"
+    return CancelledItems(found.cancelled, found.stopping, found.ended, found.missing)
 
 
 def _text(batch_id: bytes) -> str:

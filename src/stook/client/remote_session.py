@@ -9,6 +9,7 @@ from stook.client.address import read_address
 from stook.client.async_transport import AsyncTransport
 from stook.client.connection import Connection
 from stook.client.remote import RemoteBackend
+from stook.client.remote_webhooks import RemoteWebhooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,8 +21,9 @@ _PATIENCE = 10.0
 
 
 class RemoteSession:
-    def __init__(self, engine: RemoteBackend) -> None:
-        self.engine = engine
+    def __init__(self, connection: Connection) -> None:
+        self.engine = RemoteBackend(connection)
+        self.webhooks = RemoteWebhooks(connection)
 
     async def purge(self) -> None:
         """The server removes by and by what deleted batches left."""
@@ -33,6 +35,6 @@ async def open_remote(server: str, key: str | None) -> AsyncIterator[RemoteSessi
     address = read_address(server, key)
     transport = AsyncTransport(address)
     try:
-        yield RemoteSession(RemoteBackend(Connection(transport, address, patience=_PATIENCE)))
+        yield RemoteSession(Connection(transport, address, patience=_PATIENCE))
     finally:
         await transport.close()

@@ -23,6 +23,7 @@ from stook.core.work import Renewed, Settled
 from stook.wire.work import (
     MSGPACK,
     ClaimWork,
+    KeepLogs,
     RenewLeases,
     SeeWorker,
     SettleWork,
@@ -37,6 +38,7 @@ from stook.wire.work import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stook.core.log import AttemptLogs
     from stook.core.outcome import Settlement
     from stook.core.work import Claim, Claimed
     from stook.wire.work import SeeTask
@@ -124,6 +126,9 @@ class RemoteSource:
         except httpx.HTTPError as error:
             raise no_answer(self.server, error) from error
         return unpack(self._content(response), Renewed)
+
+    async def keep_logs(self, logs: Sequence[AttemptLogs]) -> None:
+        await self._post("logs", KeepLogs(logs=list(logs)))
 
     async def wait(self, tasks: Sequence[str], timeout: float) -> bool:
         """The request for news outlives who waits for it: what it brings meanwhile is the next one's."""

@@ -12,9 +12,11 @@ from stook.core.phase import Counters
 from stook.core.states import BatchState, State
 from stook.store.script.read.batch_view import BatchView
 from stook.store.script.read.ending import ItemError
-from stook.store.script.read.execution_view import Attempt, ExecutionView
+from stook.store.script.read.execution_view import Attempt, Change, ExecutionView
 from stook.store.script.read.failures import FailureGroup
 from stook.store.script.read.item_row import ItemRow
+from stook.store.script.read.limits import LimitRow
+from stook.store.script.read.logs import LogCount, LogEntry
 from stook.store.script.read.whereabouts import HeldBy, Waits
 from stook.store.script.segment_row import SegmentStatus
 from stook.wire.stamp import micros
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
     from stook.wire.batch import Batch
     from stook.wire.batch import FailureGroup as FailureGroupShape
     from stook.wire.execution import Attempt as AttemptShape
+    from stook.wire.execution import Change as ChangeShape
     from stook.wire.execution import Execution, ExecutionDetail, ExecutionError
+    from stook.wire.limit import Limit
+    from stook.wire.log import LogLine
 
-__all__ = ["batch_view", "execution_view", "failure_group", "item_row"]
+__all__ = ["batch_view", "execution_view", "failure_group", "item_row", "limit_row", "log_entry"]
 
 
 @overload
@@ -44,12 +49,11 @@ def _span(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1_000_000)
 
 
-def batch_view(batch: Batch, project: str) -> BatchView:
-    """`project` is that of the key, which the wire does not repeat."""
+def batch_view(batch: Batch) -> BatchView:
     counters = batch.counters
     return BatchView(
         id=parse_id(batch.id),
-        project=project,
+        project=batch.project,
         task=batch.task,
         queue=batch.queue,
         name=batch.name,
@@ -74,6 +78,7 @@ def batch_view(batch: Batch, project: str) -> BatchView:
         losses=batch.losses,
         round=batch.round,
         settled=batch.settled,
+        consumed=batch.consumed,
         metadata=None if batch.metadata is None else msgspec.json.encode(batch.metadata).decode(),
         created_at=_at(batch.created_at),
         sealed_at=_at(batch.sealed_at),
@@ -90,21 +95,18 @@ def item_row(execution: Execution) -> ItemRow:
         index=execution.index,
         key=execution.key,
         state=state,
-        input=_raw(execution.input),
+        input=bytes(execution.input),
         input_blob=False,
         # A result may be null, and what has none has null: only what has succeeded has one.
-        result=_raw(execution.result) if state is State.succeeded else None,
+        result=bytes(execution.result) if state is State.succeeded else None,
         error=_error(execution.error),
         attempts=execution.attempts,
         round=execution.round,
         duration=_span(execution.duration),
         finished_at=_at(execution.finished_at),
         settle=execution.settle,
+        tags=execution.tags,
     )
-
-
-def _raw(found: msgspec.Raw | None) -> bytes:
-    return b"null" if found is None else bytes(found)
 
 
 def execution_view(detail: ExecutionDetail, batch: BatchView) -> ExecutionView:
@@ -118,7 +120,38 @@ def execution_view(detail: ExecutionDetail, batch: BatchView) -> ExecutionView:
         due = _at(detail.due_at)
         status = SegmentStatus.ready if due is None else SegmentStatus.scheduled
         waits = Waits(at, status, detail.priority, row.round, row.attempts + 1, 0, due, None, None)
-    return ExecutionView(row, batch, [_attempt(one) for one in detail.history], lease, waits)
+    logs = [LogCount(one.round, one.attempt, one.lines, one.dropped) for one in detail.logs]
+    view = ExecutionView(row, batch, [_attempt(one) for one in detail.history], lease, waits, logs)
+    edited = any(one.kind == "edit" for one in detail.changes)
+    view.original = bytes(detail.original_input) if edited else None
+    view.changes = [_change(one) for one in detail.changes]
+    return view
+
+
+def _change(shape: ChangeShape) -> Change:
+    given = bytes(shape.input) if shape.kind == "edit" else None
+    return Change(shape.kind, given, blob=False, reason=shape.reason, actor=shape.actor, at=_at(shape.at))
+
+
+def limit_row(shape: Limit) -> LimitRow:
+    limits = (shape.max_concurrency, shape.paused, shape.running)
+    if shape.queue is not None:
+        return LimitRow("queue", shape.queue, *limits)
+    return LimitRow("project", "", *limits) if shape.task is None else LimitRow("task", shape.task, *limits)
+
+
+def log_entry(shape: LogLine) -> LogEntry:
+    return LogEntry(
+        shape.round,
+        shape.attempt,
+        shape.run,
+        shape.line,
+        _at(shape.at),
+        shape.source,
+        shape.message,
+        shape.level,
+        shape.fields,
+    )
 
 
 def _attempt(shape: AttemptShape) -> Attempt:

@@ -45,7 +45,7 @@ log = logging.getLogger("stook.client")
 SMALL: Final = 50_000
 SMALL_BYTES: Final = 16 * 1024 * 1024
 """What goes in one body."""
-_OF_BATCH: Final = ("name", "priority", "deadline", "max_concurrency", "metadata")
+_OF_BATCH: Final = ("name", "priority", "deadline", "max_concurrency", "metadata", "webhooks")
 _OF_ITEMS: Final = ("run_at", "delay", "expires_in")
 _PAIRS: Final = 100
 
@@ -85,11 +85,11 @@ class Submission:
             async for piece in found:
                 pieces.append(piece)
                 size += sum(map(len, piece.payloads))
-                if size > SMALL_BYTES and not self._dedupes:
+                if size > SMALL_BYTES:
                     return None
         keys = [key for piece in pieces for key in piece.keys or ()]
         _check_unique(keys)
-        fields = {"task": self._task, **self._given(*_OF_BATCH, *_OF_ITEMS, "dedupe_key")}
+        fields = {"task": self._task, **self._given(*_OF_BATCH, *_OF_ITEMS, "dedupe_key", "tag")}
         if callable(self._options.get("key")):
             fields["keys"] = keys
         else:
@@ -105,51 +105,48 @@ class Submission:
         body = file_body(path)
         if callable(self._options.get("key")):
             raise OptionError("key is a function, and a file is sent as it is", hint="name the field that holds it")
-        options = {"task": self._task, **self._given(*_OF_BATCH, *_OF_ITEMS, "key", "dedupe_key")}
+        options = {"task": self._task, **self._given(*_OF_BATCH, *_OF_ITEMS, "key", "dedupe_key", "tag")}
         if "metadata" in options:
             options["metadata"] = encode(options["metadata"]).decode()
+        if "webhooks" in options:
+            options["webhooks"] = ",".join(options["webhooks"]) or None
         if "run_at" in options:
             options["run_at"] = self._options["run_at"].isoformat()
-        key = None if self._dedupes and "idempotency_key" not in self._options else self._key
-        request = calls.stream_batch(options, body.pieces, body.media_type, key=key, encoding=body.encoding)
+        request = calls.stream_batch(options, body.pieces, body.media_type, key=self._key, encoding=body.encoding)
         batch, _ = await self._connection.send(request)
         return batch
 
     # --------------------------------------------------------------------------------------------------- piece by piece
 
     async def _streamed(self, items: Iterable[Any] | AsyncIterable[Any]) -> Batch:
-        if self._dedupes:
-            raise OptionError(
-                "dedupe_key needs all items at once",
-                hint=f"give a list of up to {SMALL:,}, or a file, or several batches",
-            )
         fields = {"task": self._task, "open": True, **self._given(*_OF_BATCH)}
         batch, created = await self._connection.send(calls.create_batch(encode(fields), self._key))
         ours = created or "idempotency_key" not in self._options
-        count, total = 0, batch.total
+        count, consumed = 0, batch.consumed
         try:
             async with aclosing(pieces_of(items, Packer(self._options))) as pieces:
                 async for piece in pieces:
-                    total = await self._append(batch.id, piece)
+                    consumed = await self._append(batch.id, piece)
                     count = piece.stop
-            self._check_count(total, count)
+            self._check_count(consumed, count)
             return await self._connection.send(calls.seal(batch.id))
         except BaseException as error:
             if ours:
                 await self._give_up(batch.id, error)
             raise
 
-    def _check_count(self, total: int, count: int) -> None:
-        if total != count:
+    def _check_count(self, consumed: int, count: int) -> None:
+        if consumed != count:
             raise KeyConflict(
-                f"key {self._key!r} already stands for a batch of {total} items, these are {count}",
+                f"key {self._key!r} already stands for a batch of {consumed} items, these are {count}",
                 hint="use another key, or the same content",
             )
 
     async def _append(self, batch: str, piece: Piece) -> int:
-        """The items of the batch afterwards. What a cut connection has left behind, the server compares and skips."""
+        """How many items the batch has consumed afterwards. What a cut connection has left behind, the server compares
+        and skips."""
         body, media_type = piece.body()
-        options = self._given(*_OF_ITEMS)
+        options = self._given(*_OF_ITEMS, "dedupe_key", "tag")
         if "run_at" in options:
             options["run_at"] = self._options["run_at"].isoformat()
         if not callable(self._options.get("key")):
@@ -158,7 +155,7 @@ class Submission:
         patience = self._connection.patience()
         while True:
             try:
-                return (await self._connection.send(request, first_index=piece.offset)).total
+                return (await self._connection.send(request, first_index=piece.offset)).consumed
             except Conflict as error:
                 problem = problem_behind(error)
                 if problem is None or problem.code != "offset_mismatch":
@@ -184,10 +181,6 @@ class Submission:
                 await self._connection.send(calls.delete(batch))  # as if it had never been
         except StookError as second:  # the first error is what the caller needs to hear
             log.warning("batch %s stays open until its time is over, its submission failed: %s", batch, second)
-
-    @property
-    def _dedupes(self) -> bool:
-        return "dedupe_key" in self._options
 
     def _given(self, *names: str) -> dict[str, Any]:
         given: Mapping[str, Any] = self._options

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stook.core.errors import MissingExtra
+from stook.telemetry.tracing import carried
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from stook.client.address import Address
     from stook.client.request import Answer, Request
 
-__all__ = ["CONNECT", "SILENCE", "Lost", "Stream", "Transport", "load_httpx", "user_headers"]
+__all__ = ["CONNECT", "SILENCE", "Lost", "Stream", "Transport", "carried_headers", "load_httpx", "user_headers"]
 
 CONNECT = 10.0
 SILENCE = 60.0
@@ -47,7 +48,9 @@ class Stream(Protocol):
 
 
 class Transport(Protocol):
-    async def send(self, request: Request[Any]) -> Answer: ...
+    async def send(self, request: Request[Any], silence: float = SILENCE) -> Answer:
+        """`silence` as in `stream`, beside what the request itself allows the server to think."""
+        ...
 
     def stream(self, request: Request[Any], silence: float) -> AbstractAsyncContextManager[Stream]:
         """`silence`: seconds without a byte after which it is `Lost`, and quiet."""
@@ -64,6 +67,11 @@ def load_httpx() -> ModuleType:
     except ModuleNotFoundError:
         raise MissingExtra("speaking to a server needs httpx", hint="pip install 'stook[client]'") from None
     return httpx
+
+
+def carried_headers() -> list[tuple[bytes, bytes]]:
+    """The trace that this code runs in, if there is one."""
+    return [(name.encode(), value.encode()) for name, value in carried().items()]
 
 
 def user_headers(address: Address) -> dict[str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stook.store.script.read.execution_view import ExecutionView
     from stook.store.script.read.item_row import ItemRow
 
-__all__ = ["Bells", "BellsOfItems", "Waits", "WaitsForItem", "end_of_item", "looks"]
+__all__ = ["Bells", "BellsOfItems", "ItemBells", "Waits", "WaitsForItem", "looks"]
 
 LOOK = 0.5
 
@@ -27,8 +27,8 @@ class Waits(Protocol):
 
 
 class WaitsForItem(Protocol):
-    async def end_of_item(self, batch_id: bytes, index: int, timeout: float | None) -> ItemRow | None:
-        """The execution once it has ended; None after `timeout` seconds."""
+    async def end_of_item(self, batch_id: bytes, index: int, timeout: float | None) -> ItemRow | bytes | None:
+        """The execution once it has ended, or just its result where that is at hand; None after `timeout` seconds."""
         ...
 
 
@@ -64,23 +64,25 @@ async def looks(bells: Bells, batch_id: bytes, timeout: float | None) -> AsyncGe
             await asyncio.gather(heard, return_exceptions=True)
 
 
-async def end_of_item(
-    bells: BellsOfItems, batch_id: bytes, index: int, timeout: float | None
-) -> ItemRow | bytes | None:
-    """The execution once it has ended, or just its result where that is at hand; None after `timeout` seconds."""
+class ItemBells:
+    """Implements `WaitsForItem` by the bells of a store in this process."""
 
-    async def ended() -> ItemRow | bytes:
+    def __init__(self, bells: BellsOfItems) -> None:
+        self._bells = bells
+
+    async def end_of_item(self, batch_id: bytes, index: int, timeout: float | None) -> ItemRow | bytes | None:
+        try:
+            return await asyncio.wait_for(self._ended(batch_id, index), timeout)
+        except TimeoutError:
+            return None
+
+    async def _ended(self, batch_id: bytes, index: int) -> ItemRow | bytes:
         after = 0
         while True:
-            returned = await bells.wait_for_item(batch_id, index, after)
+            returned = await self._bells.wait_for_item(batch_id, index, after)
             if returned is not None:
                 return returned
-            view = await bells.item(batch_id, index=index)
+            view = await self._bells.item(batch_id, index=index)
             if view.item.state in TERMINAL:
                 return view.item
             after = view.batch.settled  # it was taken up again since
-
-    try:
-        return await asyncio.wait_for(ended(), timeout)
-    except TimeoutError:
-        return None

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
 from stook.core.errors import ConfigError
+from stook.core.log import LEVELS, Level, LogLimits
+from stook.core.shown_url import shown_url
+from stook.core.webhook_schedule import SCHEDULE, check_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["MetricsAccess", "Settings", "log_limits", "read_settings"]
+
+LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+MetricsAccess = Literal["key", "open", "off"]
 
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True):
@@ -30,6 +38,41 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """`STOOK_MAX_PAYLOAD_BYTES`: payloads and results above this are refused."""
     lease_seconds: float = 60.0
     """`STOOK_LEASE_SECONDS`: how long a worker may be silent before others take its items."""
+    metrics: MetricsAccess = "key"
+    """`STOOK_METRICS`: who may read a server's `/metrics`. `key`: keys of the project default with the scope read."""
+    log_format: LogFormat = "console"
+    """`STOOK_LOG_FORMAT`: what servers and workers say, as lines for people or as JSON."""
+    log_level: LogLevel = "warning"
+    """`STOOK_LOG_LEVEL`: what servers and workers say, from this level on."""
+
+    encryption_key: str = ""
+    """`STOOK_ENCRYPTION_KEY`: what secrets of webhooks are stored under; several with commas, the first one seals."""
+    webhook_allow_private: bool = False
+    """`STOOK_WEBHOOK_ALLOW_PRIVATE`: webhooks may call loopback and private addresses."""
+    webhook_allowed_cidrs: tuple[str, ...] = ()
+    """`STOOK_WEBHOOK_ALLOWED_CIDRS`: networks that webhooks may call, whatever they are."""
+    webhook_ports: tuple[int, ...] = ()
+    """`STOOK_WEBHOOK_PORTS`: the ports that webhooks may call; none: all."""
+    webhook_schedule: tuple[float, ...] = SCHEDULE
+    """`STOOK_WEBHOOK_SCHEDULE`: seconds to wait before each attempt to deliver."""
+    webhook_retention_days: int = 30
+    """`STOOK_WEBHOOK_RETENTION_DAYS`: how long events for webhooks and what became of them are kept."""
+    log_lines: int = 1000
+    """`STOOK_LOG_LINES`: lines that are kept of what one attempt says, half of them the first, half the last; 0:
+    nothing is captured."""
+    log_bytes: int = 256 * 1024
+    """`STOOK_LOG_BYTES`: bytes of these lines."""
+    log_line_bytes: int = 8 * 1024
+    """`STOOK_LOG_LINE_BYTES`: a longer message is cut, with a mark."""
+    log_captured_level: Level = "info"
+    """`STOOK_LOG_CAPTURED_LEVEL`: the least that is kept of what `ctx.logger` is told."""
+
+    def __repr__(self) -> str:
+        """Without keys and passwords."""
+        values = msgspec.structs.asdict(self) | {"url": shown_url(self.url)}
+        if self.encryption_key:
+            values["encryption_key"] = "***"
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 _PREFIX: Final = "STOOK_"
@@ -37,7 +80,20 @@ _MOST_BYTES: Final = 2**30
 _LEAST_LEASE: Final = 0.1
 _MOST_LEASE: Final = 86_400.0
 _MOST_NAME: Final = 512
-_KINDS: Final = {int: "a whole number", float: "a number of seconds", str: "text"}
+_MOST_LINES: Final = 100_000
+_MOST_LOG_BYTES: Final = 16 * 2**20
+_MOST_LINE_BYTES: Final = 2**20
+_MOST_PORT: Final = 65_535
+_MOST_DAYS: Final = 3650
+_KINDS: Final = {
+    int: "a whole number",
+    float: "a number of seconds",
+    str: "text",
+    bool: "true or false",
+    tuple[str, ...]: "a list with commas",
+    tuple[int, ...]: "a list of whole numbers with commas",
+    tuple[float, ...]: "a list of seconds with commas",
+}
 
 
 def read_settings(environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
@@ -59,11 +115,19 @@ def read_settings(environ: Mapping[str, str] = os.environ, **given: Any) -> Sett
     return made
 
 
+def log_limits(settings: Settings) -> LogLimits:
+    return LogLimits(
+        settings.log_lines, settings.log_bytes, settings.log_line_bytes, LEVELS[settings.log_captured_level]
+    )
+
+
 def _converted(source: str, value: Any, kind: Any) -> Any:
+    listed = isinstance(value, str) and get_origin(kind) is tuple
+    read = [part.strip() for part in value.split(",") if part.strip()] if listed else value
     try:
-        return msgspec.convert(value, kind, strict=not isinstance(value, str))
+        return msgspec.convert(read, kind, strict=not isinstance(value, str))
     except msgspec.ValidationError:
-        allowed = " or ".join(map(repr, get_args(kind))) or _KINDS[kind]
+        allowed = " or ".join(map(repr, get_args(kind))) if get_origin(kind) is Literal else _KINDS[kind]
         raise _wrong(source, value, f"is not {allowed}") from None
 
 
@@ -76,10 +140,36 @@ def _check(made: Settings, sources: Mapping[str, str]) -> None:
         raise _wrong(
             sources["lease_seconds"], made.lease_seconds, f"is not between {_LEAST_LEASE} and {_MOST_LEASE:g} seconds"
         )
+    for name, least, most in (
+        ("log_lines", 0, _MOST_LINES),
+        ("log_bytes", 1024, _MOST_LOG_BYTES),
+        ("log_line_bytes", 64, _MOST_LINE_BYTES),
+        ("webhook_retention_days", 1, _MOST_DAYS),
+    ):
+        if not least <= getattr(made, name) <= most:
+            raise _wrong(sources[name], getattr(made, name), f"is not between {least} and {most}")
     if "\0" in made.project or not 1 <= len(made.project.encode(errors="replace")) <= _MOST_NAME:
         raise _wrong(sources["project"], made.project, f"is no name of 1 to {_MOST_NAME} bytes")
+    _check_webhooks(made, sources)
+
+
+def _check_webhooks(made: Settings, sources: Mapping[str, str]) -> None:
+    for one in made.webhook_allowed_cidrs:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as error:
+            raise _wrong(sources["webhook_allowed_cidrs"], one, f"is no network like 10.0.0.0/8: {error}") from None
+    for port in made.webhook_ports:
+        if not 1 <= port <= _MOST_PORT:
+            raise _wrong(sources["webhook_ports"], port, f"is not between 1 and {_MOST_PORT}")
+    try:
+        check_schedule(made.webhook_schedule)
+    except ConfigError as error:
+        text = ",".join(map(str, made.webhook_schedule))
+        raise _wrong(sources["webhook_schedule"], text, f"is none: {error.message}") from None
 
 
 def _wrong(source: str, value: object, what: str) -> ConfigError:
     hint = "change or unset the variable" if source.startswith(_PREFIX) else None
-    return ConfigError(f"{source}={value!r} {what}", hint=hint)
+    secret = source.removeprefix(_PREFIX).lower() in ("encryption_key", "url")
+    return ConfigError(f"{source}={'***' if secret else repr(value)} {what}", hint=hint)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["MAX_BYTES", "MAX_ITEMS", "Chunk", "item_at", "make_chunk", "slice_of", "starts_of"]
 
@@ -20,7 +18,7 @@ MAX_BYTES: Final = 256 * 1024
 class Chunk(msgspec.Struct, gc=False):
     """`payloads` is a JSON array of the items; `starts` holds count + 1 places in it: item i lies from starts[i] to
     starts[i + 1] - 1. `blobs` are offsets whose item is a reference into the blob store. `first` is given on append.
-    """
+    `digests` stand for what was sent (`item_digests`), where it is to be compared with what is sent again."""
 
     count: int
     payloads: bytes
@@ -28,6 +26,8 @@ class Chunk(msgspec.Struct, gc=False):
     keys: list[str] | None = None
     blobs: bytes | None = None
     dedupe: list[str | None] | None = None
+    tags: list[Sequence[str]] | None = None
+    digests: bytes | None = None
 
 
 def make_chunk(
@@ -36,6 +36,8 @@ def make_chunk(
     keys: list[str] | None = None,
     blobs: bytes | None = None,
     dedupe: list[str | None] | None = None,
+    tags: list[Sequence[str]] | None = None,
+    digests: bytes | None = None,
 ) -> Chunk:
     at, starts = 1, array("I", bytes(4 * (len(items) + 1)))
     for number, item in enumerate(items):
@@ -44,7 +46,7 @@ def make_chunk(
     starts[-1] = at
     if sys.byteorder == "big":
         starts.byteswap()
-    return Chunk(len(items), b"[" + b",".join(items) + b"]", starts.tobytes(), keys, blobs, dedupe)
+    return Chunk(len(items), b"[" + b",".join(items) + b"]", starts.tobytes(), keys, blobs, dedupe, tags, digests)
 
 
 def starts_of(raw: bytes) -> Sequence[int]:

@@ -9,10 +9,12 @@ StookError
 │   ├── PayloadError       one item's payload or result
 │   │   └── PayloadTooLarge
 │   ├── OptionError        an option's value
+│   ├── BlockedAddress     a URL that stook may not call
 │   └── DuplicateKeys      the same caller's key twice in one batch
 ├── NotFound               no such batch, execution, task
 ├── Conflict               the object is not in a state that allows this
-│   └── KeyConflict        same idempotency key, other content
+│   ├── KeyConflict        same idempotency key, other content
+│   └── NoEncryptionKey    a secret is to be stored, and there is nothing to seal it with
 ├── QuotaExceeded          the project may not submit so much now
 ├── StoreError             the database or disk refused
 │   ├── StoreFull
@@ -22,6 +24,7 @@ StookError
 ├── ExecutionCancelled
 ├── ExecutionExpired
 ├── ResultTimeout          waited long enough
+├── SecretUnreadable       a stored secret that no key here opens
 └── LeaseLost              the worker no longer holds what it wants to settle
 """
 
@@ -30,6 +33,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "BlockedAddress",
     "ConfigError",
     "Conflict",
     "DuplicateKeys",
@@ -40,6 +44,7 @@ __all__ = [
     "KeyConflict",
     "LeaseLost",
     "MissingExtra",
+    "NoEncryptionKey",
     "NotFound",
     "NotInstalled",
     "OptionError",
@@ -48,6 +53,7 @@ __all__ = [
     "QuotaExceeded",
     "ResultTimeout",
     "SchemaTooNew",
+    "SecretUnreadable",
     "StookError",
     "StoreError",
     "StoreFull",
@@ -139,6 +145,10 @@ class DuplicateKeys(InputError):
         self.pairs = pairs
 
 
+class BlockedAddress(InputError):
+    code = "blocked_address"
+
+
 class NotFound(StookError):
     code = "not_found"
 
@@ -149,6 +159,10 @@ class Conflict(StookError):
 
 class KeyConflict(Conflict):
     code = "key_conflict"
+
+
+class NoEncryptionKey(Conflict):
+    code = "no_encryption_key"
 
 
 class QuotaExceeded(StookError):
@@ -204,6 +218,10 @@ class ExecutionExpired(StookError):
 
 class ResultTimeout(StookError, TimeoutError):
     code = "result_timeout"
+
+
+class SecretUnreadable(StookError):
+    code = "secret_unreadable"
 
 
 class LeaseLost(StookError):

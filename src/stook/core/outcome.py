@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from stook.core.log import LogPart
+
 __all__ = ["Settlement", "Trouble"]
 
 
@@ -50,3 +52,5 @@ class Settlement(msgspec.Struct, gc=False):
     troubles: Sequence[Trouble] = ()
     blobs: Sequence[int] = ()
     """Places in `results` that are references into the blob store; set on the way to the store."""
+    logs: Sequence[LogPart] = ()
+    """What its items said that was not stored while they ran."""

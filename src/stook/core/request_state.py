@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["ALIVE", "KEPT", "Busy", "KnownRequest", "Mismatch", "Stored", "answer_again"]
+__all__ = ["ALIVE", "KEPT", "Busy", "KnownRequest", "Mismatch", "Resumed", "Stored", "answer_again"]
 
 KEPT: Final = 24 * 3600 * 1_000_000
 """Microseconds for which an answer is kept."""
@@ -33,6 +33,10 @@ class Busy(msgspec.Struct, frozen=True):
     retry_after: float
 
 
+class Resumed(msgspec.Struct, frozen=True):
+    """What it asks for was done, but not answered: whoever brings it again gets the answer to that."""
+
+
 class KnownRequest(msgspec.Struct, frozen=True):
     method: str
     path: str
@@ -42,11 +46,14 @@ class KnownRequest(msgspec.Struct, frozen=True):
     owner: int
     begun_at: int
     alive_until: int
+    done: bool = False
 
 
-def answer_again(known: KnownRequest, method: str, path: str, digest: str, now: int) -> Stored | Mismatch | Busy | None:
-    """None: the key is free again. A day has passed, or whoever began died before there was an answer."""
-    if now - known.begun_at >= KEPT or (known.status is None and now >= known.alive_until):
+def answer_again(
+    known: KnownRequest, method: str, path: str, digest: str, now: int
+) -> Stored | Mismatch | Busy | Resumed | None:
+    """None: the key is free again. A day has passed, or whoever began died before anything was done."""
+    if now - known.begun_at >= KEPT or (known.status is None and not known.done and now >= known.alive_until):
         return None
     if known.method != method:
         return Mismatch("method")
@@ -55,5 +62,5 @@ def answer_again(known: KnownRequest, method: str, path: str, digest: str, now: 
     if known.digest != digest:
         return Mismatch("body")
     if known.status is None:
-        return Busy(1.0)
+        return Resumed() if known.done else Busy(1.0)
     return Stored(known.status, known.body or b"")

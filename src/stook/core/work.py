@@ -42,6 +42,10 @@ class Slice(msgspec.Struct, gc=False):
     """For batched tasks: why the group closed when the claim closed it (timeout, concurrency, drain, retry, bisect)."""
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     """What the submitter attached to the batch; handlers read it as `ctx.metadata`."""
+    trace: str | None = None
+    """W3C context of the span that submitted it, as JSON; None where nobody traced."""
+    single: bool = False
+    """Of single submissions, not of a batch."""
 
 
 class Claim(msgspec.Struct):

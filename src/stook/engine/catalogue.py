@@ -9,6 +9,7 @@ import msgspec
 
 from stook.core.errors import NotFound
 from stook.core.policy import TaskPolicy
+from stook.core.webhook_events import INTERNAL_TASK
 from stook.store.script.batch_row import decode_policy
 from stook.store.script.read.storable import storable
 from stook.store.script.task_row import find_task, list_tasks, see_tasks
@@ -46,30 +47,37 @@ class TaskView(msgspec.Struct, frozen=True):
 
 
 class Catalogue:
-    """Of all projects: a task is what workers can do, whoever asks for it."""
+    """What a project can have done: by workers that take the work of all projects, and by its own, whose word goes
+    first and is heard by nobody else. `project` None: what those of all said."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, project: str | None = None) -> None:
         self._store = store
+        self._project = project
 
     async def see(self, tasks: Sequence[TaskEntry]) -> None:
-        """Writes what is new or has changed; else nothing, but once a minute when it was seen."""
-        rows = [(one.name, one.queue, msgspec.json.encode(one.policy).decode(), one.schema) for one in tasks]
+        """What a worker of the project knows, but for stook's own tasks. Writes what is new or has changed; else
+        nothing, but once a minute when it was seen."""
+        rows = [
+            (one.name, one.queue, msgspec.json.encode(one.policy).decode(), one.schema)
+            for one in tasks
+            if not one.name.startswith(INTERNAL_TASK)
+        ]
         if rows:
-            await self._store.write(see_tasks, rows, SEEN)
+            await self._store.write(see_tasks, rows, SEEN, self._project)
 
     async def list(self) -> Sequence[TaskView]:
         """By name."""
-        return [_view(row) for row in await self._store.read(list_tasks)]
+        return [_view(row) for row in await self._store.read(list_tasks, self._project)]
 
     async def find(self, name: str) -> TaskView:
         """`NotFound` names the task that may have been meant."""
-        row = await self._store.read(find_task, name) if storable(name) else None
+        row = await self._store.read(find_task, name, self._project) if storable(name) else None
         if row is None:
             raise NotFound(f"no such task: {name!r}", hint=await self._near(name))
         return _view(row)
 
     async def _near(self, name: str) -> str:
-        names = [row.name for row in await self._store.read(list_tasks)]
+        names = [row.name for row in await self._store.read(list_tasks, self._project)]
         if not names:
             return "no worker has ever started here"
         near = difflib.get_close_matches(name, names, n=1)

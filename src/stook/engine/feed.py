@@ -84,12 +84,13 @@ class Feeds:
                     self._check()
                     await heard
 
-    async def item(self, batch_id: bytes, index: int, after: int = 0) -> OutcomeBlock:
-        """The block with the item's first outcome from settle number `after` on, as soon as there is one."""
+    async def item(self, batch_id: bytes, index: int, after: int = 0, *, since: int | None = None) -> OutcomeBlock:
+        """The block with the item's first outcome from settle number `after` on, as soon as there is one. `since` is a
+        mark of the store from before the item was submitted: what has not rung since is not looked for."""
         feed = self._feeds.get(batch_id)
         if feed is None:
             feed = self._feeds[batch_id] = _Feed()
-            feed.reader = asyncio.create_task(self._read(batch_id, feed), name="stook-feed")
+            feed.reader = asyncio.create_task(self._read(batch_id, feed, since), name="stook-feed")
         waiter = _Waiter(after, asyncio.get_running_loop().create_future())
         feed.waiting.setdefault(index, []).append(waiter)
         try:
@@ -111,10 +112,13 @@ class Feeds:
                 feed.hand_out(block)
             after = found.after
 
-    async def _read(self, batch_id: bytes, feed: _Feed) -> None:
+    async def _read(self, batch_id: bytes, feed: _Feed, since: int | None) -> None:
         """Hands out blocks until nobody waits any more."""
         blocks = self.blocks(batch_id)
         try:
+            if since is not None:
+                async with listening(self._store, f"batch:{batch_id.hex()}", since=since) as heard:
+                    await heard
             async for block in blocks:
                 feed.hand_out(block)
                 feed.after = block.settle + len(block)

@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from stook.core import chunk as chunks
+from stook.core.item_digest import DIGEST_BYTES, item_digests
 from stook.core.picks import pack
 from stook.store.script.submit import append
 
@@ -25,9 +26,11 @@ BITE_BYTES: Final = 4 * 2**20
 
 
 class Chunker:
-    """Cuts items into chunks of at most 512 items or about 256 KiB. Large payloads go to the blob store first."""
+    """Cuts items into chunks of at most 512 items or about 256 KiB. Large payloads go to the blob store first. With
+    `digests`, items with dedupe keys have some of what was given."""
 
-    def __init__(self, blobs: Blobs, batch_id: bytes, first: int = 0) -> None:
+    def __init__(self, blobs: Blobs, batch_id: bytes, first: int = 0, *, digests: bool = False) -> None:
+        self._digests = digests
         self._blobs = blobs
         self._batch_id = batch_id
         self._index = first
@@ -37,11 +40,13 @@ class Chunker:
         payloads: Sequence[bytes],
         keys: Sequence[str] | None = None,
         dedupe: Sequence[str | None] | None = None,
+        tags: Sequence[Sequence[str]] | None = None,
     ) -> list[Chunk]:
         if not payloads:
             return []
         sizes = list(map(len, payloads))
         large: set[int] = set()
+        digests = item_digests(payloads, keys, dedupe) if self._digests and dedupe is not None else None
         if max(sizes) > self._blobs.inline:
             payloads = list(payloads)
             large = {place for place, size in enumerate(sizes) if size > self._blobs.inline}
@@ -59,6 +64,8 @@ class Chunker:
                     keys=None if keys is None else list(keys[lo:hi]),
                     blobs=pack(referenced) if referenced else None,
                     dedupe=None if dedupe is None else list(dedupe[lo:hi]),
+                    tags=None if tags is None else list(tags[lo:hi]),
+                    digests=None if digests is None else digests[lo * DIGEST_BYTES : hi * DIGEST_BYTES],
                 )
             )
             lo = hi
@@ -90,9 +97,10 @@ class Intake:
         at: int = 0,
         run_at: int | None = None,
         expires_at: int | None = None,
+        digests: bool = False,
     ) -> None:
         self._store = store
-        self._chunker = Chunker(blobs, batch_id, at)
+        self._chunker = Chunker(blobs, batch_id, at, digests=digests)
         self._batch_id = batch_id
         self._at = at
         self._run_at = run_at
@@ -101,6 +109,7 @@ class Intake:
         self._payloads: list[bytes] = []
         self._keys: list[str] | None = None
         self._dedupe: list[str | None] | None = None
+        self._tags: list[Sequence[str]] | None = None
         self._bytes = 0
         self._sending: asyncio.Task[Appended] | None = None
         self._sent = at
@@ -112,6 +121,7 @@ class Intake:
         payloads: Sequence[bytes],
         keys: Sequence[str] | None = None,
         dedupe: Sequence[str | None] | None = None,
+        tags: Sequence[Sequence[str]] | None = None,
     ) -> None:
         """Takes the next items of the input, from its first one on, in order; those before `at` are passed over."""
         if self._skip:
@@ -120,6 +130,7 @@ class Intake:
             payloads = payloads[passed:]
             keys = keys if keys is None else keys[passed:]
             dedupe = dedupe if dedupe is None else dedupe[passed:]
+            tags = tags if tags is None else tags[passed:]
         for lo in range(0, len(payloads), BITE_ITEMS):
             part = payloads[lo : lo + BITE_ITEMS]
             self._payloads.extend(part)
@@ -130,6 +141,9 @@ class Intake:
             if dedupe is not None:
                 self._dedupe = self._dedupe or []
                 self._dedupe.extend(dedupe[lo : lo + BITE_ITEMS])
+            if tags is not None:
+                self._tags = self._tags or []
+                self._tags.extend(tags[lo : lo + BITE_ITEMS])
             if len(self._payloads) >= BITE_ITEMS or self._bytes >= BITE_BYTES:
                 await self._send()
 
@@ -148,9 +162,9 @@ class Intake:
     async def _send(self) -> None:
         if not self._payloads:
             return
-        made = await self._chunker.cut(self._payloads, self._keys, self._dedupe)
+        made = await self._chunker.cut(self._payloads, self._keys, self._dedupe, self._tags)
         count = len(self._payloads)
-        self._payloads, self._keys, self._dedupe, self._bytes = [], None, None, 0
+        self._payloads, self._keys, self._dedupe, self._tags, self._bytes = [], None, None, None, 0
         await self._sent_before()
         at = self._at
         self._at += count

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,8 +14,9 @@ import msgspec
 from stook.core.errors import OptionError, StoreError
 from stook.core.scopes import check_scopes
 from stook.core.secret_text import CHOSEN_ID, check_chosen, digest_of, id_in, secret_text
-from stook.engine.listening import listening
-from stook.engine.names import check_name
+from stook.engine.kept import Kept
+from stook.engine.names import check_name, check_project
+from stook.engine.recording import write_recorded
 from stook.store.script.key import (
     KeyRow,
     create_first_key,
@@ -29,6 +31,7 @@ from stook.store.script.key import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stook.engine.recording import Recording
     from stook.store.port import Store
 
 __all__ = ["KeyView", "Keys"]
@@ -38,7 +41,6 @@ CACHED: Final = 1.0
 TOUCHED: Final = 60_000_000
 """Microseconds between two notes of a key's last use."""
 FIRST_PROJECT: Final = "default"
-_MOST_CACHED: Final = 10_000
 _LONGEST_OVERLAP: Final = 366 * 86400.0
 
 
@@ -66,37 +68,43 @@ class Keys:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._found: dict[str, _Found] = {}
-        self._listener: asyncio.Task[None] | None = None
+        self._found: Kept[str, _Found] = Kept(store, "keys", self._read, seconds=CACHED)
         self._touching: set[asyncio.Task[None]] = set()
 
-    async def create(self, project: str, name: str, scopes: Sequence[str]) -> tuple[KeyView, str]:
-        """The key, and its secret: it is nowhere written down, and never shown again."""
-        check_name("project", project)
+    async def create(
+        self, project: str, name: str, scopes: Sequence[str], *, by: Recording | None = None
+    ) -> tuple[KeyView, str]:
+        """The key, and its secret: it is nowhere written down, and never shown again. What is done `by` somebody is
+        recorded with it."""
+        check_project(project)
         check_name("name", name)
         key_id, allowed = secrets.token_hex(8), check_scopes(scopes)
         text = _new_text(key_id)
-        row = await self._store.write(create_key, key_id, project, name, allowed, digest_of(text))
+        act = partial(create_key, key_id, project, name, allowed, digest_of(text))
+        row = await write_recorded(self._store, by, act, affected=_one, scope=lambda made: _named(made, by))
         return _view(row), text
 
     async def list(self, project: str) -> Sequence[KeyView]:
         """Revoked ones too, the oldest first."""
         return [_view(row) for row in await self._store.read(list_keys, project)]
 
-    async def revoke(self, project: str, key_id: str) -> KeyView:
+    async def revoke(self, project: str, key_id: str, *, by: Recording | None = None) -> KeyView:
         """It opens nothing any more. Twice is once; `NotFound` for a key of another project."""
-        row = await self._store.write(revoke_key, project, key_id)
-        self._found.clear()
+        row = await write_recorded(self._store, by, partial(revoke_key, project, key_id), affected=_one)
+        self._found.forget()
         return _view(row)
 
-    async def rotate(self, project: str, key_id: str, overlap: float = 0) -> tuple[KeyView, str]:
+    async def rotate(
+        self, project: str, key_id: str, overlap: float = 0, *, by: Recording | None = None
+    ) -> tuple[KeyView, str]:
         """A new secret under the same id; the one it had is good for `overlap` more seconds, any earlier one no more.
         `Conflict` for a revoked key."""
         if isinstance(overlap, bool) or not math.isfinite(overlap) or not 0 <= overlap <= _LONGEST_OVERLAP:
             raise OptionError(f"overlap={overlap!r} is not a number of seconds from 0 to {_LONGEST_OVERLAP:.0f}")
         text = _new_text(key_id)
-        row = await self._store.write(rotate_key, project, key_id, digest_of(text), round(overlap * 1_000_000))
-        self._found.clear()
+        act = partial(rotate_key, project, key_id, digest_of(text), round(overlap * 1_000_000))
+        row = await write_recorded(self._store, by, act, affected=_one)
+        self._found.forget()
         return _view(row), text
 
     async def ensure_first(self, secret: str | None) -> str | None:
@@ -114,7 +122,7 @@ class Keys:
     async def find(self, secret_text: str) -> KeyView | None:
         """The key whose secret this is; None if there is none, or it is revoked."""
         key_id, digest = id_in(secret_text), digest_of(secret_text)
-        found = self._found.get(key_id) or await self._read(key_id)
+        found = await self._found.get(key_id)
         if found is None:
             return None
         now = round(asyncio.get_running_loop().time() * 1_000_000 + found.ahead)
@@ -125,37 +133,15 @@ class Keys:
 
     async def close(self) -> None:
         """Notes of last use that are under way are written."""
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
-            self._listener = None
+        await self._found.close()
         await asyncio.gather(*self._touching, return_exceptions=True)
-        self._found.clear()
 
     async def _read(self, key_id: str) -> _Found | None:
-        """Listening begins before the look, so that nothing revoked meanwhile is kept."""
-        if self._listener is None or self._listener.done():
-            self._listener = asyncio.create_task(self._listen(), name="stook-keys")
-            await asyncio.sleep(0)
-        listener = self._listener
         answer = await self._store.read(find_key, key_id)
         if answer is None:
             return None
         row, now = answer
-        found = _Found(row, now - asyncio.get_running_loop().time() * 1_000_000)
-        if not listener.done() and len(self._found) < _MOST_CACHED:
-            self._found[key_id] = found
-        return found
-
-    async def _listen(self) -> None:
-        """What is found while this runs is kept until it ends: after a second, or when keys change."""
-        try:
-            async with listening(self._store, "keys", timeout=CACHED) as heard:
-                await heard
-        except StoreError:
-            pass
-        finally:
-            self._found.clear()
+        return _Found(row, now - asyncio.get_running_loop().time() * 1_000_000)
 
     def _touch(self, found: _Found, now: int) -> None:
         if found.row.last_used_at is not None and now - found.row.last_used_at < TOUCHED:
@@ -168,6 +154,16 @@ class Keys:
     async def _note(self, key_id: str, now: int) -> None:
         with contextlib.suppress(StoreError):  # a full disk must not lock anybody out
             await self._store.write(touch_key, key_id, now, TOUCHED)
+
+
+def _one(_: object) -> int:
+    return 1
+
+
+def _named(key: KeyRow, by: Recording | None) -> str:
+    """A key of another project is named with it."""
+    ours = by is None or by.note.project == key.project
+    return f"key {key.id}" if ours else f"key {key.id} of project {key.project}"[:500]
 
 
 def _new_text(key_id: str) -> str:

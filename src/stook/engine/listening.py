@@ -18,10 +18,12 @@ LOOK: Final = 0.5
 
 
 @contextlib.asynccontextmanager
-async def listening(store: Store, *topics: str, timeout: float = LOOK) -> AsyncIterator[asyncio.Future[bool]]:
-    """The future is done as soon as one of `topics` has rung since the beginning of the context, or after `timeout`
-    seconds."""
-    heard = asyncio.ensure_future(store.wait(topics, timeout, store.mark()))
+async def listening(
+    store: Store, *topics: str, timeout: float = LOOK, since: int | None = None
+) -> AsyncIterator[asyncio.Future[bool]]:
+    """The future is done as soon as one of `topics` has rung since the beginning of the context, or since the mark
+    `since`; or after `timeout` seconds."""
+    heard = asyncio.ensure_future(store.wait(topics, timeout, store.mark() if since is None else since))
     try:
         yield heard
     finally:

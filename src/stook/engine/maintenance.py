@@ -14,6 +14,7 @@ from stook.core.errors import NotFound, StoreError
 from stook.core.states import BatchState
 from stook.engine import process
 from stook.engine.listening import listening
+from stook.store.script.backlog import work_off_backlog
 from stook.store.script.delete import purge
 from stook.store.script.project import count_project, counted_projects
 from stook.store.script.read.batch_list import list_batches
@@ -21,6 +22,7 @@ from stook.store.script.recount import reconcile, recount
 from stook.store.script.request import old_requests, purge_requests
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
 from stook.store.script.upkeep import look_ahead
+from stook.store.script.webhook_purge import purge_carriers, purge_events
 from stook.store.script.worker_row import list_workers
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ NEIGHBOURS: Final = 5.0
 """Seconds between two looks for dead processes of this machine."""
 RECOUNT: Final = 60.0
 """Seconds between two recounts, of one live batch each."""
+WEBHOOKS_KEPT: Final = 30 * 86_400.0
+"""Seconds for which events and what became of their deliveries are kept."""
+CARRIERS_KEPT: Final = 3600 * 1_000_000
+"""Microseconds for which an ended batch that carried deliveries is kept: they themselves say what there is to know."""
 PATIENCE: Final = 2.0
 """Seconds that a step under way may take to its end when maintenance is stopped."""
 LIVE: Final = frozenset(state for state in BatchState if not state.terminal)
@@ -48,7 +54,7 @@ log = logging.getLogger("stook.engine")
 async def sweep_once(store: Store) -> int:
     """Everything that is due now; returns how much that was."""
     done = 0
-    for verb in (promote_due, expire_leases, expire_waiting, end_overdue):
+    for verb in (promote_due, expire_leases, expire_waiting, end_overdue, work_off_backlog):
         while changed := await store.write(verb):
             done += changed
     return done
@@ -57,10 +63,11 @@ async def sweep_once(store: Store) -> int:
 class Maintenance:
     """Batches of `project` are recounted; all else is done for every project."""
 
-    def __init__(self, store: Store, blobs: Blobs, project: str) -> None:
+    def __init__(self, store: Store, blobs: Blobs, project: str, *, webhooks_kept: float = WEBHOOKS_KEPT) -> None:
         self._store = store
         self._blobs = blobs
         self._project = project
+        self._webhooks_kept = round(webhooks_kept * 1_000_000)
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._recounted: bytes | None = None
@@ -103,6 +110,13 @@ class Maintenance:
             while await self._store.write(purge_requests):
                 pass
 
+    async def forget_webhooks(self) -> None:
+        """Removes events that are kept no longer, with what became of them, a bite at a time."""
+        while await self._store.write(purge_carriers, CARRIERS_KEPT):
+            pass
+        while await self._store.write(purge_events, self._webhooks_kept):
+            pass
+
     async def recount_next(self) -> list[str]:
         """Counts the next live batch again and repairs what is wrong, which nothing should ever have to; returns what
         that was, in words. Each batch has its turn, then the newest again."""
@@ -135,6 +149,7 @@ class Maintenance:
                         recounted = loop.time()
                         await self._safely(self.recount_next())
                         await self._safely(self.forget_answers())
+                        await self._safely(self.forget_webhooks())
                         await self._safely(self.count_queues())
                     pause = await self._safely(self._sweep())
                     await self._safely(self.purge())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from stook.core.errors import OptionError
+from stook.core.webhook_events import INTERNAL_PROJECT, INTERNAL_TASK
 
-__all__ = ["MAX_KEY_BYTES", "check_name"]
+__all__ = ["MAX_KEY_BYTES", "check_name", "check_project", "check_task"]
 
 MAX_KEY_BYTES: Final = 512
 """Three of them together still fit a row of PostgreSQL's indexes."""
@@ -28,3 +29,17 @@ def check_name(what: str, text: object, *, most: int = MAX_KEY_BYTES, index: int
         )
     if size > most:
         raise OptionError(f"{what} has {size} bytes, at most {most} are allowed", index=index, hint="use a hash of it")
+
+
+def check_project(name: object) -> None:
+    """`check_name`; names that begin with `webhook/` are stook's own."""
+    check_name("project", name)
+    if isinstance(name, str) and name.startswith(INTERNAL_PROJECT):
+        raise OptionError(f"project={name!r} begins with {INTERNAL_PROJECT!r}, as stook's own do", hint="rename it")
+
+
+def check_task(name: object) -> None:
+    """`check_name`; names that begin with `stook.` are stook's own."""
+    check_name("task", name)
+    if isinstance(name, str) and name.startswith(INTERNAL_TASK):
+        raise OptionError(f"task={name!r} begins with {INTERNAL_TASK!r}, as stook's own do", hint="rename it")

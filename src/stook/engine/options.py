@@ -12,21 +12,29 @@ from stook.core.errors import OptionError, PayloadError
 from stook.core.payload import encode
 from stook.engine.names import check_name
 
-__all__ = ["Block", "Options", "check_count"]
+__all__ = ["Block", "Options", "behind", "check_count"]
 
 MAX_METADATA_BYTES: Final = 64 * 1024
 """It stands in the batch's row, which every flush of outcomes writes."""
 
 
+MAX_WEBHOOKS: Final = 20
 _LONGEST: Final = 10**9
 
 
 class Block(msgspec.Struct, gc=False):
-    """Consecutive items as they are read: payloads as JSON, the caller's ids and dedupe keys where given."""
+    """Consecutive items as they are read: payloads as JSON, the caller's ids, dedupe keys and tags where given."""
 
     payloads: Sequence[bytes]
     keys: Sequence[str] | None = None
     dedupe: Sequence[str | None] | None = None
+    tags: Sequence[Sequence[str]] | None = None
+
+
+def behind(block: Block, count: int) -> Block:
+    """Without its first `count` items."""
+    columns = (block.payloads, block.keys, block.dedupe, block.tags)
+    return Block(*(None if column is None else column[count:] for column in columns))  # type: ignore[arg-type]
 
 
 class Options(msgspec.Struct, kw_only=True, frozen=True):
@@ -43,6 +51,8 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
     expires_in: float | None = None
     deadline: float | None = None
     metadata: dict[str, Any] | None = None
+    webhooks: Sequence[str] = ()
+    """Endpoints that are to hear of it, besides those that hear of every batch."""
 
     def __post_init__(self) -> None:
         if self.name is not None:
@@ -58,6 +68,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
             value = getattr(self, name)
             if value is not None and not _is_duration(value):
                 raise OptionError(f"{name}={value!r} is not a number of seconds ≥ 0")
+        _check_webhooks(self.webhooks)
         self.metadata_json()
 
     def metadata_json(self) -> str | None:
@@ -75,6 +86,16 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
                 hint="pass a reference to where it lies",
             )
         return text
+
+
+def _check_webhooks(ids: object) -> None:
+    """That they exist is looked up by the transaction that writes them down."""
+    if isinstance(ids, str) or not isinstance(ids, Sequence):
+        raise OptionError(f"webhooks={ids!r} is not a list of endpoints' ids", hint="like ['whe_…']")
+    if len(ids) > MAX_WEBHOOKS:
+        raise OptionError(f"webhooks has {len(ids)} ids, at most {MAX_WEBHOOKS} are allowed")
+    for one in ids:
+        check_name("webhooks", one)
 
 
 def check_count(what: str, value: object, *, hint: str) -> None:

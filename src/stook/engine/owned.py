@@ -34,7 +34,11 @@ class Owned:
                 raise NotFound(
                     f"no such batch: {execution_id(batch_id, 0)}", hint="`stook batches` lists those there are"
                 )
-            if len(self._ours) >= MOST:
-                del self._ours[next(iter(self._ours))]
-            self._ours[batch_id] = None
+            self.remember(batch_id)
         return batch_id
+
+    def remember(self, batch_id: bytes) -> None:
+        """It is known to be of this project."""
+        if len(self._ours) >= MOST:
+            del self._ours[next(iter(self._ours))]
+        self._ours[batch_id] = None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from stook.core.errors import NotFound, OptionError
 from stook.core.quota_check import Quota, check_quota
-from stook.engine.names import check_name
+from stook.core.unchanged import UNCHANGED, Unchanged
+from stook.engine.names import check_name, check_project
 from stook.engine.options import check_count
-from stook.engine.quota import UNCHANGED, Unchanged
+from stook.engine.recording import write_recorded
 from stook.store.script.project import (
+    ProjectRow,
     change_project,
     count_project,
     create_project,
@@ -24,8 +27,8 @@ from stook.store.script.read.storable import storable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stook.engine.recording import Recording
     from stook.store.port import Store
-    from stook.store.script.project import ProjectRow
 
 __all__ = ["ProjectView", "Projects"]
 
@@ -61,11 +64,14 @@ class Projects:
         max_queued_items: int | Unchanged | None = UNCHANGED,
         max_payload_bytes: int | Unchanged | None = UNCHANGED,
         max_rate: float | Unchanged | None = UNCHANGED,
+        by: Recording | None = None,
     ) -> ProjectView:
         """`Conflict` if it is there. What is not given is weight 1 and no limit."""
         check_name("name", name)
+        check_project(name)
         changes = _changes(weight, max_concurrency, max_queued_items, max_payload_bytes, max_rate)
-        return _view(await self._store.write(create_project, name, changes))
+        act = partial(create_project, name, changes)
+        return _view(await write_recorded(self._store, by, act, affected=_one, returns=ProjectRow))
 
     async def list(self) -> Sequence[ProjectView]:
         """By name."""
@@ -85,6 +91,7 @@ class Projects:
         max_queued_items: int | Unchanged | None = UNCHANGED,
         max_payload_bytes: int | Unchanged | None = UNCHANGED,
         max_rate: float | Unchanged | None = UNCHANGED,
+        by: Recording | None = None,
     ) -> ProjectView:
         """What is not given stays; None takes a limit away. What is in the queue already stays there, whatever the
         limit: it holds for what is submitted from now on, and a limit of what runs from the next claim on."""
@@ -93,10 +100,14 @@ class Projects:
             raise OptionError("nothing is to change", hint="give a weight or a limit")
         if not storable(name):
             raise NotFound(f"no such project: {name!r}")
-        row = await self._store.write(change_project, name, changes)
+        row = await write_recorded(self._store, by, partial(change_project, name, changes), affected=_one)
         if row.counted and ("max_queued_items" in changes or "max_payload_bytes" in changes):
             await self._store.write(count_project, name)
         return _view(row)
+
+
+def _one(_: object) -> int:
+    return 1
 
 
 def _changes(

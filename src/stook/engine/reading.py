@@ -8,11 +8,12 @@ from stook.core.errors import OptionError
 from stook.core.ids import parse_id
 from stook.core.states import State
 from stook.engine.listening import LOOK, listening
-from stook.store.script.read.batch_list import BatchPage, list_batches
+from stook.store.script.read.batch_list import BatchPage, keyed_page, list_batches
 from stook.store.script.read.batch_view import BatchView, find_batch, show_batch
 from stook.store.script.read.execution_view import ExecutionView, show_execution, show_item, show_key
 from stook.store.script.read.executions import ExecutionPage, executions
 from stook.store.script.read.failures import FailureGroup, failure_groups
+from stook.store.script.read.logs import LogPage, read_logs
 from stook.store.script.read.results import FollowedItems, follow_items, results
 from stook.store.script.read.state_map import state_map
 from stook.store.script.read.why import why_batch_waits, why_project_waits
@@ -55,13 +56,18 @@ class Reading:
         states: Collection[BatchState] = (),
         task: str | None = None,
         name: str | None = None,
+        named: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> BatchPage:
         at = None if after is None else parse_id(after)
         return await self.store.read(
-            list_batches, self.project, states=states, task=task, name=name, after=at, limit=limit
+            list_batches, self.project, states=states, task=task, name=name, named=named, after=at, limit=limit
         )
+
+    async def keyed(self, key: str) -> BatchPage:
+        """The batch that an idempotency key stands for, if there is one."""
+        return await self.store.read(keyed_page, self.project, key)
 
     async def wait_for_change(self, batch_id: bytes, timeout: float = LOOK) -> bool:
         """True soon after the batch has ended, False after `timeout` seconds. Settlements ring for those who follow:
@@ -86,6 +92,12 @@ class Reading:
         assert index is not None
         return await self._whole_view(await self.store.read(show_item, batch_id, index))
 
+    async def logs(
+        self, batch_id: bytes, index: int, *, attempt: int | None = None, after: str | None = None, limit: int = 1000
+    ) -> LogPage:
+        """What an execution has said, behind the cursor `after`: of one attempt, or of all one after the other."""
+        return await self.store.read(read_logs, batch_id, index, attempt=attempt, after=after, limit=limit)
+
     async def executions(
         self,
         batch_id: bytes,
@@ -93,6 +105,9 @@ class Reading:
         states: Collection[State] | None = None,
         group: str | None = None,
         key: str | None = None,
+        tag: str | None = None,
+        code: str | None = None,
+        error_type: str | None = None,
         indexes: range | None = None,
         after: int = 0,
         limit: int = 100,
@@ -103,6 +118,9 @@ class Reading:
             batch_id,
             group=group,
             key=key,
+            tag=tag,
+            code=code,
+            error_type=error_type,
             indexes=indexes,
             after=after,
             limit=limit,
@@ -151,6 +169,12 @@ class Reading:
 
     async def _whole_view(self, view: ExecutionView) -> ExecutionView:
         await self._whole([view.item])
+        batch_id = view.item.batch_id
+        if view.original is not None and view.original_blob:
+            view.original, view.original_blob = await self.blobs.get(batch_id, view.original), False
+        for change in view.changes:
+            if change.input is not None and change.blob:
+                change.input, change.blob = await self.blobs.get(batch_id, change.input), False
         return view
 
     async def _whole(self, rows: Iterable[ItemRow]) -> None:

@@ -6,15 +6,16 @@ key known? ──no──▶ create ──▶ items in ──▶ seal
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from stook.core.errors import Conflict, KeyConflict, OptionError, StookError
+from stook.core.errors import Conflict, KeyConflict, StookError
 from stook.engine.intake import Intake
 from stook.engine.item_times import item_times
-from stook.engine.options import Block
+from stook.engine.options import Block, behind
 from stook.engine.recorded import Recorded
 from stook.store.script.read.batch_view import show_batch
 from stook.store.script.read.keyed import keyed_batch
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.keyed import KeyedBatch
 
-__all__ = ["OffsetMismatch", "Received", "Receiving", "check_streamed"]
+__all__ = ["Contended", "OffsetMismatch", "Received", "Receiving"]
+
+PAUSES: Final = (0.1, 0.5, 2.0, 10.0, 60.0, 600.0)
+"""Seconds before each further try to give up what could not be."""
 
 log = logging.getLogger("stook.submit")
 
@@ -45,25 +49,34 @@ class Received(NamedTuple):
     created: bool
 
 
+class Contended(msgspec.Struct, frozen=True):
+    """Another submission under the key is under way, or ended this moment: the same again goes on behind it."""
+
+    batch_id: bytes
+
+
 class _Next(Intake):
     """Takes the items behind those the batch has, without being given these again."""
 
     _skip = 0
 
     def __init__(self, engine: Engine, batch_id: bytes, *, at: int, run_at: int | None, expires_at: int | None) -> None:
-        super().__init__(engine.store, engine.blobs, batch_id, at=at, run_at=run_at, expires_at=expires_at)
+        super().__init__(
+            engine.store, engine.blobs, batch_id, at=at, run_at=run_at, expires_at=expires_at, digests=True
+        )
         self._skip = 0
 
 
 class Receiving:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._giving_up: set[asyncio.Task[None]] = set()
 
     async def whole(
         self, task: str, policy: TaskPolicy, blocks: Sequence[Block], options: Options, *, sealed: bool = True
-    ) -> Received:
-        """All items are at hand. `options.digest` stands for them where items may be left out (dedupe keys); without,
-        another submission of the key is compared item by item."""
+    ) -> Received | Contended:
+        """All items are at hand. Another submission of the key is compared item by item, also with those that were left
+        out for their dedupe keys."""
         engine = self._engine
         if await self._find(options.key) is None and sealed and engine.fits_whole(blocks):
             try:
@@ -76,7 +89,7 @@ class Receiving:
 
     async def stream(
         self, task: str, policy: TaskPolicy, blocks: AsyncIterator[Block], options: Options, *, sealed: bool = True
-    ) -> Received:
+    ) -> Received | Contended:
         """When `blocks` fail nothing stays of a batch made here, unless it has a key and it was the connection that
         failed (`ConnectionError`): sent again, it goes on where it stopped. Other content under the key is a
         `KeyConflict` that says what differs."""
@@ -87,17 +100,19 @@ class Receiving:
 
     async def _streamed(
         self, task: str, policy: TaskPolicy, blocks: AsyncIterator[Block], options: Options, *, sealed: bool
-    ) -> Received:
+    ) -> Received | Contended:
         found = await self._find(options.key)
         if found is None:
             created = await self._engine.open_batch(task, policy, options)
             if created.created:
-                await self._fill(created.id, blocks, options, sealed=sealed)
-                return Received(created.id, created=True)
+                if await self._fill(created.id, blocks, options, sealed=sealed):
+                    return Received(created.id, created=True)
+                return Contended(created.id)
             found = await self._find(options.key)
             assert found is not None
-        await self._continue(found, task, blocks, options, sealed=sealed)
-        return Received(found.id, created=False)
+        if await self._continue(found, task, blocks, options, sealed=sealed):
+            return Received(found.id, created=False)
+        return Contended(found.id)
 
     async def _first(self, blocks: AsyncIterator[Block]) -> tuple[list[Block], bool]:
         """What one transaction can hold, before anything is written: of a short stream all, and then True."""
@@ -115,77 +130,90 @@ class Receiving:
         """Items that begin at `offset`. Those the batch already has are compared and passed over. Of `options` only the
         times of items count."""
         view = await self._show(batch_id)
-        if offset > view.counters.total:
-            return OffsetMismatch(view.counters.total)
+        there = view.consumed
+        if offset > there:
+            return OffsetMismatch(there)
         run_at, expires_at = await item_times(self._engine.store, options)
-        intake = _Next(self._engine, batch_id, at=view.counters.total, run_at=run_at, expires_at=expires_at)
+        intake = _Next(self._engine, batch_id, at=there, run_at=run_at, expires_at=expires_at)
         recorded = Recorded(self._engine.store, batch_id, offset)
+        marked = await Recorded(self._engine.store, batch_id).has_digests()
         at = offset
         try:
             async for block in blocks:
-                known = min(max(0, view.counters.total - at), len(block.payloads))
+                known = min(max(0, there - at), len(block.payloads))
                 if known:
-                    wrong = await recorded.difference(
-                        block.payloads[:known], None if block.keys is None else block.keys[:known]
-                    )
+                    wrong = await _difference(recorded, block, known)
                     if wrong is not None:
                         await intake.drop()
-                        return OffsetMismatch(view.counters.total, wrong)
-                await intake.add(block.payloads[known:], None if block.keys is None else block.keys[known:])
+                        return OffsetMismatch(there, wrong)
+                left = behind(block, known)
+                dedupe = [None] * len(left.payloads) if marked and left.dedupe is None else left.dedupe
+                await intake.add(left.payloads, left.keys, dedupe, left.tags)
                 at += len(block.payloads)
             await intake.finish()
         except Conflict:
             await intake.drop()
             now = await self._show(batch_id)
-            if now.sealed_at is not None or now.counters.total == view.counters.total:
+            if now.consumed == there:
                 raise
-            return OffsetMismatch(now.counters.total)  # somebody else appended meanwhile
+            return OffsetMismatch(now.consumed)  # somebody else appended meanwhile, and may have sealed it
         except BaseException:
             await intake.drop()
             raise
         return None
 
-    async def _fill(self, batch_id: bytes, blocks: AsyncIterator[Block], options: Options, *, sealed: bool) -> None:
+    async def _fill(self, batch_id: bytes, blocks: AsyncIterator[Block], options: Options, *, sealed: bool) -> bool:
+        """False: somebody else goes on with it."""
         intake = None
         try:
             run_at, expires_at = await item_times(self._engine.store, options)
             intake = _Next(self._engine, batch_id, at=0, run_at=run_at, expires_at=expires_at)
             async for block in blocks:
-                await intake.add(block.payloads, block.keys, block.dedupe)
+                await intake.add(block.payloads, block.keys, block.dedupe, block.tags)
             await intake.finish()
             if sealed:
                 await self._engine.seal(batch_id)
         except BaseException as error:
             if intake is not None:
                 await intake.drop()
+            if isinstance(error, Conflict) and await self._find(options.key) is not None:
+                return False
             if options.key is None or not isinstance(error, ConnectionError):
                 await self._give_up(batch_id, error)
             raise
+        return True
 
     async def _continue(
         self, found: KeyedBatch, task: str, blocks: AsyncIterator[Block], options: Options, *, sealed: bool
-    ) -> None:
+    ) -> bool:
+        """False: somebody else was quicker."""
         if found.task != task:
             raise _other(options, f"it is of the task {found.task!r}")
         if found.digest is not None or options.digest is not None:
             if found.digest != options.digest:
                 raise _other(options, "its items or its dedupe keys are others")
-            if not found.sealed:
-                raise Conflict(
-                    f"the batch of key {options.key!r} is still being submitted", hint="try again in a moment"
-                )
-            return
+            return found.sealed
         run_at, expires_at = await item_times(self._engine.store, options)
-        intake = _Next(self._engine, found.id, at=found.total, run_at=run_at, expires_at=expires_at)
+        intake = _Next(self._engine, found.id, at=found.consumed, run_at=run_at, expires_at=expires_at)
         try:
             async for block in self._unseen(found, blocks, options, sealed=sealed):
-                await intake.add(block.payloads, block.keys)
+                await intake.add(block.payloads, block.keys, block.dedupe, block.tags)
             await intake.finish()
+        except KeyConflict:
+            await intake.drop()
+            raise
+        except Conflict:
+            await intake.drop()
+            now = await self._find(options.key)
+            if now is None or (now.consumed, now.sealed) == (found.consumed, found.sealed):
+                raise
+            return False
         except BaseException:
             await intake.drop()
             raise
         if sealed and not found.sealed:
             await self._engine.seal(found.id)
+        return True
 
     async def _unseen(
         self, found: KeyedBatch, blocks: AsyncIterator[Block], options: Options, *, sealed: bool
@@ -194,18 +222,17 @@ class Receiving:
         recorded = Recorded(self._engine.store, found.id)
         at = 0
         async for block in blocks:
-            known = min(max(0, found.total - at), len(block.payloads))
-            keys = block.keys
-            wrong = await recorded.difference(block.payloads[:known], None if keys is None else keys[:known])
+            known = min(max(0, found.consumed - at), len(block.payloads))
+            wrong = await _difference(recorded, block, known)
             if wrong is not None:
                 raise _other(options, f"item {wrong} is another one", index=wrong)
             at += len(block.payloads)
             if known < len(block.payloads):
                 if found.sealed:
-                    raise _other(options, f"it has {found.total} items, these are more", index=found.total)
-                yield Block(block.payloads[known:], None if keys is None else keys[known:])
-        if at < found.total and sealed:
-            raise _other(options, f"it has {found.total} items, these are {at}", index=at)
+                    raise _other(options, f"it has {found.consumed} items, these are more", index=found.consumed)
+                yield behind(block, known)
+        if at < found.consumed and sealed:
+            raise _other(options, f"it has {found.consumed} items, these are {at}", index=at)
 
     async def _find(self, key: str | None) -> KeyedBatch | None:
         return None if key is None else await self._engine.store.read(keyed_batch, self._engine.project, key)
@@ -214,22 +241,39 @@ class Receiving:
         return await self._engine.store.read(show_batch, batch_id)
 
     async def _give_up(self, batch_id: bytes, error: BaseException) -> None:
+        """The first error is what the caller needs to hear, at once: where this fails too, it is tried on behind it."""
+        reason = f"its submission failed: {error}"[:500]
         try:
-            await self._engine.give_up(batch_id, f"its submission failed: {error}"[:500])
-            view = await self._show(batch_id)
-            if view.state.terminal and not view.counters.succeeded + view.counters.failed:
-                await self._engine.delete(batch_id)  # as if it had never been
-        except StookError as second:  # the first error is what the caller needs to hear
-            log.warning("a batch stays open until its time is over, its submission failed: %s", second)
+            await self._forget(batch_id, reason)
+        except (StookError, MemoryError) as second:
+            log.warning("a batch whose submission failed cannot be given up, trying on: %s", second)
+            trying = asyncio.create_task(self._try_on(batch_id, reason), name="stook-give-up")
+            self._giving_up.add(trying)
+            trying.add_done_callback(self._giving_up.discard)
+
+    async def _try_on(self, batch_id: bytes, reason: str) -> None:
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                await self._forget(batch_id, reason)
+            except (StookError, MemoryError):
+                continue
+            return
+        log.warning("a batch stays open until its time is over, its submission failed")
+
+    async def _forget(self, batch_id: bytes, reason: str) -> None:
+        await self._engine.give_up(batch_id, reason)
+        view = await self._show(batch_id)
+        if view.state.terminal and not view.counters.succeeded + view.counters.failed:
+            await self._engine.delete(batch_id)  # as if it had never been
 
 
-def check_streamed(options: Options, dedupe_key: str | None) -> None:
-    """What a stream cannot promise."""
-    if options.key is not None and dedupe_key is not None:
-        raise OptionError(
-            "a streamed batch has an Idempotency-Key or a dedupe_key, not both: items left out cannot be compared",
-            hint="send the items as application/json",
-        )
+async def _difference(recorded: Recorded, block: Block, count: int) -> int | None:
+    """Of its first `count` items."""
+    keys, dedupe = block.keys, block.dedupe
+    return await recorded.difference(
+        block.payloads[:count], None if keys is None else keys[:count], None if dedupe is None else dedupe[:count]
+    )
 
 
 def _other(options: Options, what: str, *, index: int | None = None) -> KeyConflict:

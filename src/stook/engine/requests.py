@@ -11,11 +11,12 @@ from stook.core.errors import StoreError
 from stook.core.request_state import Busy, Mismatch, Stored
 from stook.engine.names import check_name
 from stook.store.script.request import begin_request, finish_request, forget_request, keep_requests
+from stook.store.script.ticket import Ticket
 
 if TYPE_CHECKING:
     from stook.store.port import Store
 
-__all__ = ["Busy", "Mismatch", "Requests", "Stored"]
+__all__ = ["Busy", "Mismatch", "Requests", "Stored", "Ticket"]
 
 BEAT: Final = 5.0
 """Seconds between two signs of life of the requests under way."""
@@ -31,26 +32,29 @@ class Requests:
         self._under_way: set[str] = set()
         self._beating: asyncio.Task[None] | None = None
 
-    async def begin(self, key: str, method: str, path: str, digest: str) -> Stored | Mismatch | Busy | None:
-        """None: go on, and `finish` or `forget`. Else what to answer: what was answered before, that the key stands
-        for another request, or that the first one under it is still being worked on. `digest` stands for the body."""
+    async def begin(self, key: str, method: str, path: str, digest: str) -> Stored | Mismatch | Busy | Ticket:
+        """A ticket: act with it, then `finish` or `forget`. Else what to answer: what was answered before, that the key
+        stands for another request, or that the first one under it is still being worked on. `digest` stands for the
+        body."""
         check_name("Idempotency-Key", key)
-        answer = await self._store.write(begin_request, self._project, key, method, path, digest, secrets.randbits(63))
-        if answer is None:
-            self._under_way.add(key)
-            if self._beating is None or self._beating.done():
-                self._beating = asyncio.create_task(self._beat(), name="stook-requests")
-        return answer
+        ticket = Ticket(self._project, key, secrets.randbits(63))
+        answer = await self._store.write(begin_request, self._project, key, method, path, digest, ticket.owner)
+        if answer is not None:
+            return answer
+        self._under_way.add(key)
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._beat(), name="stook-requests")
+        return ticket
 
-    async def finish(self, key: str, status: int, body: bytes) -> None:
+    async def finish(self, ticket: Ticket, status: int, body: bytes) -> None:
         """Whoever brings the key within a day of its beginning gets this answer. Of several the first counts."""
-        await self._store.write(finish_request, self._project, key, status, body)
-        self._under_way.discard(key)
+        await self._store.write(finish_request, *ticket, status, body)
+        self._under_way.discard(ticket.key)
 
-    async def forget(self, key: str) -> None:
-        """It had no answer worth keeping: the key is free at once. An answer that was given stays."""
-        self._under_way.discard(key)
-        await self._store.write(forget_request, self._project, key)
+    async def forget(self, ticket: Ticket) -> None:
+        """It had no answer worth keeping: the key is free at once, unless something was done under it, or answered."""
+        self._under_way.discard(ticket.key)
+        await self._store.write(forget_request, *ticket)
 
     async def close(self) -> None:
         """What is under way gives no further sign of life."""

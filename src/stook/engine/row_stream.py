@@ -40,18 +40,23 @@ async def whole_rows(blobs: Blobs, rows: Sequence[ItemRow]) -> AsyncIterator[lis
 
 
 async def rows_in_order(
-    store: Store, blobs: Blobs, batch_id: bytes, after: int, states: Collection[State] | None
+    store: Store, blobs: Blobs, batch_id: bytes, after: int, states: Collection[State] | None, tag: str | None = None
 ) -> AsyncIterator[list[ItemRow]]:
     """In input order, behind the first `after` items; those that have not ended are there too."""
     while rows := await store.read(results, batch_id, after, _CHUNKS):
         after = rows[-1].index + 1
-        wanted = rows if states is None else [row for row in rows if row.state in states]
+        wanted = _wanted(rows, states, tag)
         async for group in whole_rows(blobs, wanted):
             yield group
 
 
 async def rows_as_settled(
-    store: Store, blobs: Blobs, batch_id: bytes, after: int, states: Collection[State] | None = None
+    store: Store,
+    blobs: Blobs,
+    batch_id: bytes,
+    after: int,
+    states: Collection[State] | None = None,
+    tag: str | None = None,
 ) -> AsyncIterator[list[ItemRow]]:
     """What has settled up to now, behind settle number `after`."""
     while True:
@@ -59,6 +64,12 @@ async def rows_as_settled(
         if not found.items:
             return
         after = found.after
-        wanted = found.items if states is None else [row for row in found.items if row.state in states]
+        wanted = _wanted(found.items, states, tag)
         async for group in whole_rows(blobs, wanted):
             yield group
+
+
+def _wanted(rows: Sequence[ItemRow], states: Collection[State] | None, tag: str | None) -> Sequence[ItemRow]:
+    if states is None and tag is None:
+        return rows
+    return [row for row in rows if (states is None or row.state in states) and (tag is None or tag in row.tags)]

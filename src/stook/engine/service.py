@@ -2,62 +2,77 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from stook.core.ids import BatchIds
+from stook.core.ids import BatchIds, execution_id
 from stook.core.states import State
+from stook.engine.acting import Acting
 from stook.engine.feed import Feeds
 from stook.engine.intake import BITE_BYTES, BITE_ITEMS, Chunker, Intake
 from stook.engine.item_times import item_times
-from stook.engine.names import check_name
-from stook.engine.options import Block, Options, check_count
-from stook.engine.quota import UNCHANGED, Quotas, Unchanged
-from stook.engine.reading import Reading
+from stook.engine.names import check_name, check_project, check_task
+from stook.engine.options import Block, Options
 from stook.engine.singles import Single, Singles
-from stook.store.script.cancel_items import CancelledItems, cancel_items
 from stook.store.script.clock import read_clock
-from stook.store.script.delete import delete
-from stook.store.script.pause import pause, resume
-from stook.store.script.quota import set_batch_limit
-from stook.store.script.retry import retry
-from stook.store.script.stop import cancel, give_up
+from stook.store.script.read.execution_view import has_past
+from stook.store.script.stop import give_up
 from stook.store.script.submit import Created, NewBatch, create_batch, seal, submit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Sequence
+    from collections.abc import AsyncIterable, Iterator, Sequence
 
     from stook.core.policy import TaskPolicy
-    from stook.core.retry_scope import RetryScope
     from stook.engine.blobs import Blobs
+    from stook.engine.publishing import Published, Publishing
     from stook.store.port import Store
+    from stook.store.script.single import Place
+    from stook.store.script.ticket import Ticket
 
-__all__ = ["Block", "Engine", "Options"]
+__all__ = ["Block", "Engine", "Options", "Success"]
 
 OPEN_SECONDS = 24 * 3600.0
 """How long an unfinished submission may lie before it is given up."""
 
 
-class Engine(Reading):
+class Success(NamedTuple):
+    """How an execution ended: its number in the order of outcomes, times in microseconds."""
+
+    result: bytes
+    settle: int
+    round: int
+    attempt: int
+    duration: int
+    finished_at: int
+
+
+class Engine(Acting):
     """One project's view of a store. All methods are safe to call again after a lost answer."""
 
     def __init__(self, store: Store, blobs: Blobs, *, project: str = "default") -> None:
+        check_project(project)
         super().__init__(store, blobs, project)
         self.feeds = Feeds(store, self.check_workers)
         self._ids = BatchIds(lambda: time.time_ns() // 1_000_000, secrets.randbits)
+        self.publishing: Publishing | None = None
+        """Set by whoever made it, where submissions are traced."""
         self._singles = Singles(store, blobs, self._ids)
-        self._quotas = Quotas(store, project)
 
     async def open_batch(self, task: str, policy: TaskPolicy, options: Options) -> Created:
         """An open batch to append to, or the one its key already stands for."""
         now = await self.store.read(read_clock)
         new = self._new_batch(task, policy, options, now)
         new.open_until = now + round(OPEN_SECONDS * 1_000_000)
-        await self._quotas.declare(task, policy.max_concurrency)
-        return await self.store.write(create_batch, new)
+        await self.quotas.declare(task, policy.max_concurrency)
+        with self._published(new) as published:
+            created = await self.store.write(create_batch, new)
+            if published is not None:
+                published.stored(execution_id(created.id, 0), None)
+        return created
 
     def fits_whole(self, blocks: Sequence[Block]) -> bool:
         """Few and small enough for `submit_whole`."""
@@ -70,17 +85,31 @@ class Engine(Reading):
         now = await self.store.read(read_clock) if options.deadline is not None else 0
         run_at, expires_at = await item_times(self.store, options)
         new = self._new_batch(task, policy, options, now)
-        chunker = Chunker(self.blobs, new.id)
+        chunker = Chunker(self.blobs, new.id, digests=options.key is not None)
         chunks = [
-            made for block in _joined(blocks) for made in await chunker.cut(block.payloads, block.keys, block.dedupe)
+            made
+            for block in _joined(blocks)
+            for made in await chunker.cut(block.payloads, block.keys, block.dedupe, block.tags)
         ]
-        await self._quotas.declare(task, policy.max_concurrency)
-        return await self.store.write(submit, new, chunks, run_at=run_at, expires_at=expires_at)
+        await self.quotas.declare(task, policy.max_concurrency)
+        with self._published(new) as published:
+            created = await self.store.write(submit, new, chunks, run_at=run_at, expires_at=expires_at)
+            if published is not None:
+                published.stored(execution_id(created.id, 0), created.total)
+        return created
 
     async def intake(self, created: Created, options: Options) -> Intake:
         """Where the batch's items go; begins behind those its submission has consumed."""
         run_at, expires_at = await item_times(self.store, options)
-        return Intake(self.store, self.blobs, created.id, at=created.consumed, run_at=run_at, expires_at=expires_at)
+        return Intake(
+            self.store,
+            self.blobs,
+            created.id,
+            at=created.consumed,
+            run_at=run_at,
+            expires_at=expires_at,
+            digests=options.key is not None,
+        )
 
     async def seal(self, batch_id: bytes) -> None:
         await self.store.write(seal, batch_id)
@@ -95,7 +124,7 @@ class Engine(Reading):
             return created, ()
         intake = await self.intake(created, options)
         async for block in blocks:
-            await intake.add(block.payloads, block.keys, block.dedupe)
+            await intake.add(block.payloads, block.keys, block.dedupe, block.tags)
         await intake.finish()
         await self.seal(created.id)
         return created, intake.existing
@@ -105,13 +134,20 @@ class Engine(Reading):
         await self.store.write(give_up, batch_id, reason=reason)
 
     async def submit_one(
-        self, task: str, policy: TaskPolicy, payload: bytes, options: Options, dedupe: str | None = None
-    ) -> tuple[bytes, int, bool]:
-        """(batch, index, created)."""
+        self,
+        task: str,
+        policy: TaskPolicy,
+        payload: bytes,
+        options: Options,
+        dedupe: str | None = None,
+        ticket: Ticket | None = None,
+    ) -> Place:
+        """(batch, index, created). With a `ticket` the same each time, and one execution."""
+        check_task(task)
         if dedupe is not None:
             check_name("dedupe_key", dedupe)
         run_at, expires_at = await item_times(self.store, options)
-        await self._quotas.declare(task, policy.max_concurrency)
+        await self.quotas.declare(task, policy.max_concurrency)
         single = Single(
             self.project,
             task,
@@ -121,8 +157,38 @@ class Engine(Reading):
             run_at,
             expires_at,
             options.metadata_json(),
+            tuple(options.webhooks),
+            ticketed=ticket is not None,
         )
-        return await self._singles.submit(single, payload, dedupe)
+        if self.publishing is None:
+            return await self._singles.submit(single, payload, dedupe, ticket)
+        with self.publishing(task) as published:
+            if published is not None:
+                single = msgspec.structs.replace(single, trace=published.trace)
+            batch_id, index, created = await self._singles.submit(single, payload, dedupe, ticket)
+            if published is not None:
+                published.stored(execution_id(batch_id, index), 1)
+        return batch_id, index, created
+
+    async def wait_for_success(self, batch_id: bytes, index: int, since: int | None) -> Success | None:
+        """As `wait_for_item`. None unless it has succeeded and this is all there is to tell of it: look. `since` as in
+        `Feeds.item`."""
+        block = await self.feeds.item(batch_id, index, since=since)
+        place = block.offsets.index(index - block.first)
+        if (
+            block.state is not State.succeeded
+            or place in block.blobs
+            or await self.store.read(has_past, batch_id, index)
+        ):
+            return None
+        return Success(
+            result=b"null" if block.results is None else block.results[place],
+            settle=block.settle + place,
+            round=block.round,
+            attempt=block.attempt,
+            duration=block.durations[place],
+            finished_at=block.finished_at,
+        )
 
     async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> bytes | None:
         """Returns once the item has ended with settle number `after` or a later one; one reader per batch serves all
@@ -133,44 +199,18 @@ class Engine(Reading):
             return None
         return b"null" if block.results is None else block.results[place]
 
-    async def cancel(self, batch_id: bytes, *, hard: bool = False, reason: str = "cancelled by user") -> None:
-        await self.store.write(cancel, batch_id, hard=hard, reason=reason)
-
-    async def cancel_items(self, batch_id: bytes, indexes: Sequence[int]) -> CancelledItems:
-        return await self.store.write(cancel_items, batch_id, indexes)
-
-    async def pause(self, batch_id: bytes, *, reason: str = "paused by user") -> None:
-        await self.store.write(pause, batch_id, reason=reason)
-
-    async def resume(self, batch_id: bytes, *, ramp: bool = True) -> None:
-        await self.store.write(resume, batch_id, ramp=ramp)
-
-    async def retry(self, batch_id: bytes, scope: RetryScope, *, probe: int | None = None) -> int:
-        """How many executions were queued now."""
-        check_count("probe", probe, hint="leave it out to take up all at once")
-        return await self.store.write(retry, batch_id, scope, probe=probe)
-
-    async def delete(self, batch_id: bytes) -> None:
-        """Out of sight at once; maintenance removes the rows."""
-        await self.store.write(delete, batch_id)
-
-    async def limit(self, batch_id: bytes, max_concurrency: int | None) -> None:
-        check_count("max_concurrency", max_concurrency, hint="pause the batch instead")
-        await self.store.write(set_batch_limit, batch_id, max_concurrency)
-
-    async def change_limits(
-        self,
-        *,
-        queue: str | None = None,
-        task: str | None = None,
-        max_concurrency: int | Unchanged | None = UNCHANGED,
-        paused: bool | None = None,
-        weight: float | None = None,
-    ) -> None:
-        """Of the project, or one of its queues or tasks, from the next claim on; what is not given stays."""
-        await self._quotas.change(queue=queue, task=task, max_concurrency=max_concurrency, paused=paused, weight=weight)
+    @contextlib.contextmanager
+    def _published(self, new: NewBatch) -> Iterator[Published | None]:
+        if self.publishing is None:
+            yield None
+            return
+        with self.publishing(new.task) as published:
+            if published is not None:
+                new.trace = published.trace
+            yield published
 
     def _new_batch(self, task: str, policy: TaskPolicy, options: Options, now: int) -> NewBatch:
+        check_task(task)
         return NewBatch(
             id=self._ids(),
             project=self.project,
@@ -183,6 +223,7 @@ class Engine(Reading):
             priority=options.priority,
             max_concurrency=options.max_concurrency,
             metadata=options.metadata_json(),
+            webhooks=tuple(options.webhooks),
             deadline_at=None if options.deadline is None else now + round(options.deadline * 1_000_000),
         )
 
@@ -197,5 +238,6 @@ def _joined(blocks: Sequence[Block]) -> Sequence[Block]:
             [payload for block in blocks for payload in block.payloads],
             [key for block in blocks for key in block.keys or ()] if keyed else None,
             [mark for block in blocks for mark in block.dedupe or ()] if marked else None,
+            [tags for block in blocks for tags in block.tags or ()] if blocks[0].tags is not None else None,
         )
     ]

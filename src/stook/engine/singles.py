@@ -12,13 +12,17 @@ from stook.core.chunk import MAX_BYTES, MAX_ITEMS
 from stook.core.errors import PayloadTooLarge, QuotaExceeded, StoreError, StoreUnavailable
 from stook.engine.intake import Chunker
 from stook.store.script.delete import delete, drop_blobs
+from stook.store.script.single import Place, places_of, submit_ticketed
 from stook.store.script.submit import NewBatch, submit
+from stook.store.script.ticket import Ticket, void
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from stook.core.chunk import Chunk
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
+    from stook.store.script.submit import Created
 
 __all__ = ["Single", "Singles"]
 
@@ -34,12 +38,16 @@ class Single(msgspec.Struct, frozen=True):
     run_at: int | None = None
     expires_at: int | None = None
     metadata: str | None = None
+    webhooks: tuple[str, ...] = ()
+    trace: str | None = None
+    ticketed: bool = False
 
 
 class _Waiting(msgspec.Struct):
     payload: bytes
     dedupe: str | None
-    receipt: asyncio.Future[tuple[bytes, int, bool]]
+    receipt: asyncio.Future[Place]
+    ticket: Ticket | None = None
 
 
 class Singles:
@@ -50,12 +58,15 @@ class Singles:
         self._waiting: dict[Single, list[_Waiting]] = {}
         self._flushing: dict[Single, asyncio.Task[None]] = {}
 
-    async def submit(self, single: Single, payload: bytes, dedupe: str | None = None) -> tuple[bytes, int, bool]:
-        """(batch, index, created), durable on return. Not created: the execution that holds the dedupe key."""
+    async def submit(
+        self, single: Single, payload: bytes, dedupe: str | None = None, ticket: Ticket | None = None
+    ) -> Place:
+        """(batch, index, created), durable on return. Not created: the execution that holds the dedupe key. Those that
+        are `ticketed` have a ticket, all of them: `Conflict` for one that is void."""
         if len(payload) > self._blobs.most:
             raise PayloadTooLarge(len(payload), self._blobs.most)
-        receipt: asyncio.Future[tuple[bytes, int, bool]] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(single, []).append(_Waiting(payload, dedupe, receipt))
+        receipt: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(single, []).append(_Waiting(payload, dedupe, receipt, ticket))
         if single not in self._flushing:
             self._flushing[single] = asyncio.create_task(self._flush(single))
         return await receipt
@@ -88,8 +99,10 @@ class Singles:
                 single=True,
                 priority=single.priority,
                 metadata=single.metadata,
+                webhooks=single.webhooks,
+                trace=single.trace,
             )
-            created = await self._store.write(submit, new, chunks, run_at=single.run_at, expires_at=single.expires_at)
+            created = await self._write(new, chunks, single, group)
         except QuotaExceeded as error:
             await self._forget_blobs(batch_id, group)
             if len(group) == 1 or not error.room:
@@ -103,18 +116,33 @@ class Singles:
         except Exception as error:  # noqa: BLE001 - each caller gets it
             _refuse(group, error)
             return
-        held = {place: (holder, index) for place, holder, index in created.existing}
-        index = 0
-        for place, one in enumerate(group):
-            if place in held:
-                receipt = (*held[place], False)
-            else:
-                receipt, index = (batch_id, index, True), index + 1
-            if not one.receipt.done():
-                one.receipt.set_result(receipt)
-        if not index:
+        if created is None:
+            await self._forget_blobs(batch_id, group)
+            if left := [one for one in group if not one.receipt.done()]:
+                await self._submit(single, left)
+            return
+        places = places_of(created, len(group))
+        for one, place in zip(group, places, strict=True):
+            _answer(one, place)
+        if not created.total:
             with contextlib.suppress(StoreError):
                 await self._store.write(delete, batch_id)  # nothing is in it: every key was held
+
+    async def _write(
+        self, new: NewBatch, chunks: Sequence[Chunk], single: Single, group: list[_Waiting]
+    ) -> Created | None:
+        """None: under some of the tickets nothing is to be done any more, which those who hold them have been told."""
+        times = {"run_at": single.run_at, "expires_at": single.expires_at}
+        if not single.ticketed:
+            return await self._store.write(submit, new, chunks, **times)
+        tickets = [one.ticket for one in group if one.ticket is not None]
+        created, standings = await self._store.write(submit_ticketed, new, chunks, tickets, **times)
+        for one, ticket, standing in zip(group, tickets, standings, strict=True):
+            if standing.done is not None:
+                _answer(one, msgspec.msgpack.decode(standing.done, type=Place))
+            elif not standing.valid:
+                _refuse([one], void(ticket))
+        return created
 
     async def _forget_blobs(self, batch_id: bytes, group: list[_Waiting]) -> None:
         """Of a batch that came to nothing."""
@@ -122,6 +150,11 @@ class Singles:
             with contextlib.suppress(StoreError):
                 await self._blobs.store.drop(batch_id)
                 await self._store.write(drop_blobs, batch_id)
+
+
+def _answer(one: _Waiting, place: Place) -> None:
+    if not one.receipt.done():
+        one.receipt.set_result(place)
 
 
 def _refuse(waiting: list[_Waiting], error: Exception) -> None:

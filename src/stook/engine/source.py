@@ -11,12 +11,14 @@ from stook.core.fingerprint import fingerprint
 from stook.core.outcome import Settlement, Trouble
 from stook.core.work import Claim, Claimed, Renewed, Settled, Slice
 from stook.store.script.claim import Ask, claim
+from stook.store.script.log import keep_logs
 from stook.store.script.renew import look, renew
 from stook.store.script.settle import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stook.core.log import AttemptLogs
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
 
@@ -79,6 +81,9 @@ class LocalSource:
         else:
             answer = self._store.write_blocking(look, tokens)
         return Renewed(lost=answer.lost, cancelled=answer.cancelled)
+
+    async def keep_logs(self, logs: Sequence[AttemptLogs]) -> None:
+        await self._store.write(keep_logs, logs)
 
     async def wait(self, tasks: Sequence[str], timeout: float) -> bool:
         since, self._mark = self._mark, None

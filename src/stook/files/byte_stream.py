@@ -74,18 +74,23 @@ def open_error(name: str, error: OSError) -> InputError:
     return InputError(f"cannot be read: {error.strerror or error}", where=name)
 
 
-def whole_lines(stream: Source, limit: int) -> Iterator[bytes]:
+def whole_lines(stream: Source, limit: int, blank: bytes = b"\r\n") -> Iterator[bytes]:
     """Pieces of about 64 KiB that begin and end with a line, without the last newline.
 
-    `PayloadTooLarge` for a line longer than `limit`, before it is all in memory.
+    `PayloadTooLarge` for a line longer than `limit`, before it is all in memory; `InputError` for so many bytes in
+    a row of lines that consist of `blank`: a little that was compressed could hold hours of them.
     """
-    line, rest = 1, b""
+    line, rest, empty = 1, b"", 0
     # Asking for as much as is at hand keeps the copying of a long line linear in its length.
     while data := stream.read(max(BLOCK_BYTES, len(rest))):
         rest += data
         end = rest.rfind(b"\n")
         if end >= 0:
             piece, rest = rest[:end], rest[end + 1 :]
+            empty = 0 if piece.strip(blank) else empty + len(piece) + 1
+            if empty > limit:
+                where = place(stream.name, line)
+                raise InputError(f"more than {limit} bytes of blank lines", where=where, hint="take them out")
             yield piece
             line += piece.count(b"\n") + 1
         if len(rest) > limit:

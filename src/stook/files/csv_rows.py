@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["check_header", "read_csv"]
 
 _FIRST_ROWS = 16
+_BLANK = ("\n", "\r\n")
 
 
 def read_csv(stream: Source, limit: int, delimiter: str = ",") -> Iterator[Block]:
@@ -37,10 +38,12 @@ def read_csv(stream: Source, limit: int, delimiter: str = ",") -> Iterator[Block
     """
     csv.field_size_limit(max(csv.field_size_limit(), limit))
     lines = _text_lines(stream, limit)
-    first = next(lines, "")
+    first, blank = next(lines, ""), 0
+    while first in _BLANK:
+        first, blank = next(lines, ""), blank + 1
     if delimiter == "," and "," not in first and ";" in first:
         delimiter = ";"
-    table = _Table(stream.name, chain([first], lines), delimiter)
+    table = _Table(stream.name, chain([first], lines), delimiter, blank)
     return _blocks(table, table.header())
 
 
@@ -66,10 +69,12 @@ def check_header(names: Sequence[str], where: str) -> None:
 
 
 class _Table:
-    def __init__(self, name: str, lines: Iterator[str], delimiter: str) -> None:
+    def __init__(self, name: str, lines: Iterator[str], delimiter: str, before: int) -> None:
+        """`before` these lines there were so many others."""
         self._name = name
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        self._line = 1  # of the row that comes next
+        self._before = before
+        self._line = before + 1  # of the row that comes next
 
     def header(self) -> list[str]:
         rows, lines = self._take(1)
@@ -99,7 +104,7 @@ class _Table:
             except csv.Error as error:
                 raise self._error(rows, str(error)) from None
             lines = self._starts(rows)
-            self._line = self._reader.line_num + 1
+            self._line = self._before + self._reader.line_num + 1
             if all(rows):
                 return rows, lines
             lines = [line for line, row in zip(lines, rows, strict=True) if row]
@@ -107,7 +112,7 @@ class _Table:
                 return list(filter(None, rows)), lines
 
     def _starts(self, rows: list[list[str]]) -> Sequence[int]:
-        if self._reader.line_num + 1 == self._line + len(rows):
+        if self._before + self._reader.line_num + 1 == self._line + len(rows):
             return range(self._line, self._line + len(rows))
         heights = [1 + sum([cell.count("\n") for cell in row]) for row in rows]
         return list(accumulate(heights[:-1], initial=self._line))

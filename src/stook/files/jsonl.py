@@ -20,7 +20,7 @@ __all__ = ["read_jsonl"]
 def read_jsonl(stream: Source, limit: int) -> Iterator[Block]:
     """`PayloadError` with line and column of the first line that is no payload."""
     index, first = 0, 1
-    for piece in whole_lines(stream, limit):
+    for piece in whole_lines(stream, limit, b" \t\r\n"):
         texts = piece.split(b"\n")
         lines: Sequence[int] = range(first, first + len(texts))
         first += len(texts)

@@ -9,9 +9,9 @@ from stook.core.payload import decode_many, encode, join_array
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["NoKey", "extract_keys", "keys_from"]
+__all__ = ["MISSING", "NoKey", "extract_keys", "keys_from", "look_up"]
 
-_MISSING: Final = object()
+MISSING: Final = object()
 _NAMES: Final = {type(None): "null", bool: "a boolean", dict: "an object", list: "an array"}
 
 
@@ -31,7 +31,7 @@ def extract_keys(payloads: Sequence[bytes], field: str) -> list[str] | NoKey:
     try:
         values = [item[field] for item in items]
     except (KeyError, TypeError, IndexError):
-        values = [_look_up(item, field) for item in items]
+        values = [look_up(item, field) for item in items]
     return keys_from(values, f"the field {field!r}")
 
 
@@ -53,7 +53,7 @@ def keys_from(values: Iterable[Any], source: str) -> list[str] | NoKey:
 
 
 def _wrong(key: Any) -> str | None:
-    if key is _MISSING:
+    if key is MISSING:
         return "is missing"
     if not isinstance(key, str):
         return f"is {_NAMES.get(type(key), type(key).__name__)}, not a string or a number"
@@ -72,11 +72,11 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _look_up(value: Any, field: str) -> Any:
+def look_up(value: Any, field: str) -> Any:
     if isinstance(value, dict) and field in value:
         return value[field]
     for name in field.split("."):
         if not isinstance(value, dict) or name not in value:
-            return _MISSING
+            return MISSING
         value = value[name]
     return value

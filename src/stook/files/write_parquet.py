@@ -6,7 +6,7 @@ its first row. Query engines read it in place, as `result->>'$.price'` in DuckDB
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stook.core.payload import encode
 from stook.files.disk import writing
@@ -16,18 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stook.files.result_row import ResultRow
-    from stook.files.target import Target
 
-__all__ = ["ParquetRows"]
+__all__ = ["ByteTarget", "ParquetRows"]
 
 _GROUP_ROWS: Final = 65_536
 _GROUP_BYTES: Final = 32 * 1024 * 1024
 _ROW_BYTES: Final = 200  # about what a row takes beside its input and result
 
 
+class ByteTarget(Protocol):
+    """Where the file goes; `path` names it in errors. Such is `stook.files.target.Target`."""
+
+    @property
+    def path(self) -> str: ...
+
+    def write(self, data: bytes) -> object: ...
+
+
 class ParquetRows:
-    def __init__(self, target: Target) -> None:
+    """Rows are held until `group_bytes` of them are there."""
+
+    def __init__(self, target: ByteTarget, *, group_bytes: int = _GROUP_BYTES) -> None:
         self._target = target
+        self._group_bytes = group_bytes
         self._pa, pq = load_pyarrow()
         self._schema = _schema(self._pa)
         self._rows: list[ResultRow] = []
@@ -39,7 +50,7 @@ class ParquetRows:
         for row in rows:
             self._rows.append(row)
             self._size += _ROW_BYTES + len(row.input or b"") + len(row.result or b"")
-            if len(self._rows) >= _GROUP_ROWS or self._size >= _GROUP_BYTES:
+            if len(self._rows) >= _GROUP_ROWS or self._size >= self._group_bytes:
                 self._write_group()
 
     def _write_group(self) -> None:
@@ -65,7 +76,7 @@ class _Sink:
 
     closed = False
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ByteTarget) -> None:
         self._target = target
         self.deaf = False
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import msgspec
 from starlette.responses import Response
 
 from stook.core.ids import execution_id
 from stook.core.retry_scope import RetryScope
-from stook.engine.quota import UNCHANGED
 from stook.server.call import answer
 from stook.server.refusal import Refusal
 from stook.server.route import Route
 from stook.server.shown import action_of, batch_of_view
-from stook.server.words import check_cursor
+from stook.server.words import check_cursor, check_reason
+from stook.store.script.read.narrowed import Narrow
 from stook.wire.action import (
     Acted,
     Action,
@@ -22,95 +21,125 @@ from stook.wire.action import (
     ActionQuery,
     Cancel,
     ChangeBatchLimits,
-    ChangeLimits,
     Pause,
     Resume,
     Retry,
+    Split,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import msgspec
+
+    from stook.engine.recording import Recording
     from stook.server.call import Call
     from stook.server.route import Handler
+    from stook.store.script.read.narrowed import Narrowing
 
 __all__ = ["ROUTES"]
 
 _MOST_INDEXES = 100_000
 _NAMED = 5
+_DIGITS = 10
 
 
 async def pause_batch(call: Call) -> Response:
     batch_id = await call.batch_id()
     body = await call.body(Pause)
-    await call.tenant.engine.pause(batch_id, reason=_reason(body.reason))
-    return await _acted(call, "pause", batch_id, "all", 0)
+    by = call.recording("pause", batch_id, "all")
+    await call.tenant.engine.pause(batch_id, reason=check_reason(body.reason), by=by)
+    return await _acted(call, batch_id, by)
 
 
 async def resume_batch(call: Call) -> Response:
     batch_id = await call.batch_id()
     body = await call.body(Resume)
-    await call.tenant.engine.resume(batch_id, ramp=body.ramp)
-    return await _acted(call, "resume", batch_id, "all", 0)
+    by = call.recording("resume", batch_id, "all")
+    await call.tenant.engine.resume(batch_id, ramp=body.ramp, by=by)
+    return await _acted(call, batch_id, by)
 
 
 async def cancel_batch(call: Call) -> Response:
     batch_id = await call.batch_id()
     body = await call.body(Cancel)
     engine = call.tenant.engine
+    if body.keys is not None or body.tag is not None:
+        where = Narrow(
+            indexes=None if body.indexes is None else tuple(body.indexes),
+            keys=None if body.keys is None else tuple(body.keys),
+            tag=body.tag,
+        )
+        by = call.recording("cancel", batch_id, scope_words("executions", where))
+        found = await engine.cancel_where(batch_id, where, by=by)
+        return await _acted(call, batch_id, by, Split(found.ended, found.asked, found.passed, found.missing))
     if body.indexes is not None:
         _check_indexes(body.indexes)
-        answered = await engine.cancel_items(batch_id, body.indexes)
-        affected = len(answered.ended) + len(answered.asked)
-        return await _acted(call, "cancel", batch_id, _named(body.indexes), affected)
-    before = (await engine.show(batch_id)).counters
-    await engine.cancel(batch_id, hard=body.hard, reason=_reason(body.reason))
-    after = (await engine.show(batch_id)).counters
-    affected = max(0, after.cancelled - before.cancelled) + (after.running if body.hard else 0)
-    return await _acted(call, "cancel", batch_id, "all, hard" if body.hard else "all", affected)
+        by = call.recording("cancel", batch_id, _named(body.indexes))
+        found = await engine.cancel_items(batch_id, body.indexes, by=by)
+        split = Split(found.ended, found.asked, found.passed, found.missing)
+        return await _acted(call, batch_id, by, split)
+    by = call.recording("cancel", batch_id, "all, hard" if body.hard else "all")
+    await engine.cancel(batch_id, hard=body.hard, reason=check_reason(body.reason), by=by)
+    return await _acted(call, batch_id, by)
 
 
 async def retry_batch(call: Call) -> Response:
     batch_id = await call.batch_id()
-    body = await call.body(Retry)
+    body = await call.body(Retry, call.services.limits.batch_bytes)
     if body.indexes is not None:
         _check_indexes(body.indexes)
     scope = RetryScope(
-        states=body.states, group=body.group, indexes=None if body.indexes is None else tuple(body.indexes)
+        states=body.states,
+        group=body.group,
+        indexes=None if body.indexes is None else tuple(body.indexes),
+        keys=None if body.keys is None else tuple(body.keys),
+        tag=body.tag,
+        code=body.code,
+        type=body.type,
+        start=body.from_ or 0,
+        stop=body.to,
     )
-    engine = call.tenant.engine
-    queued = await engine.retry(batch_id, scope, probe=body.probe)
-    words = ", ".join(scope.states)
-    if scope.group is not None:
-        words = f"{words} of group {scope.group[:64]}"
-    elif scope.indexes is not None:
-        words = f"{words} of {_named(body.indexes or [])}"
-    probing = body.probe is not None and (await engine.show(batch_id)).probing
-    return await _acted(call, "retry", batch_id, words, queued, "running" if probing else "finished")
+    by = call.recording("retry", batch_id, scope_words(", ".join(scope.states), scope), may_run=True)
+    await call.tenant.engine.retry(
+        batch_id,
+        scope,
+        probe=body.probe,
+        overrides=_overrides(body.overrides),
+        merge=None if bytes(body.merge) == b"null" else bytes(body.merge),
+        by=by,
+    )
+    return await _acted(call, batch_id, by)
+
+
+def _overrides(given: dict[str, msgspec.Raw] | None) -> dict[int, bytes] | None:
+    """Names of JSON objects are strings: these are indexes."""
+    if given is None:
+        return None
+    for name in given:
+        if not (name.isascii() and name.isdigit() and len(name) <= _DIGITS and str(int(name)) == name):
+            raise Refusal(
+                400,
+                "option_error",
+                f"body: overrides has {name[:100]!r}, which is no index",
+                hint='like {"overrides": {"17": {"url": "…"}}}',
+                field="overrides",
+            )
+    return {int(name): bytes(payload) for name, payload in given.items()}
 
 
 async def change_batch_limits(call: Call) -> Response:
     batch_id = await call.batch_id()
     body = await call.body(ChangeBatchLimits)
-    await call.tenant.engine.limit(batch_id, body.max_concurrency)
-    return await _acted(call, "limits", batch_id, f"max_concurrency {body.max_concurrency}", 0)
+    by = call.recording("limits", batch_id, f"max_concurrency {body.max_concurrency}")
+    await call.tenant.engine.limit(batch_id, body.max_concurrency, by=by)
+    return await _acted(call, batch_id, by)
 
 
 async def delete_batch(call: Call) -> Response:
     batch_id = await call.batch_id()
-    await call.tenant.engine.delete(batch_id)
-    await call.tenant.actions.record("delete", None, execution_id(batch_id, 0), call.key.id, 0, "finished")
+    await call.tenant.engine.delete(batch_id, by=call.recording("delete", None, execution_id(batch_id, 0)))
     return Response(status_code=204)
-
-
-async def change_limits(call: Call) -> Response:
-    """Of the project, or one of its queues or tasks."""
-    body = await call.body(ChangeLimits)
-    limit = UNCHANGED if body.max_concurrency is msgspec.UNSET else body.max_concurrency
-    await call.tenant.engine.change_limits(
-        queue=body.queue, task=body.task, max_concurrency=limit, paused=body.paused, weight=body.weight
-    )
-    scope = f"queue {body.queue}" if body.queue else f"task {body.task}" if body.task else "project"
-    view = await call.tenant.actions.record("limits", None, scope[:200], call.key.id, 0, "finished")
-    return answer(action_of(view))
 
 
 async def list_actions(call: Call) -> Response:
@@ -127,20 +156,13 @@ async def show_action(call: Call) -> Response:
 
 async def abort_action(call: Call) -> Response:
     """Of a retry whose probe is being tried: the rest stays as it ended."""
-    return answer(action_of(await call.tenant.actions.abort(call.path("action"))))
+    return answer(action_of(await call.tenant.actions.abort(call.path("action"), call.ticket)))
 
 
-async def _acted(
-    call: Call,
-    kind: str,
-    batch_id: bytes,
-    scope: str,
-    affected: int,
-    state: Literal["running", "finished"] = "finished",
-) -> Response:
-    action = await call.tenant.actions.record(kind, batch_id, scope, call.key.id, affected, state)
+async def _acted(call: Call, batch_id: bytes, by: Recording, items: Split | None = None) -> Response:
     view = await call.tenant.engine.show(batch_id)
-    return answer(Acted(affected, batch_of_view(view, call.services.paces.rate(view)), action_of(action)))
+    batch = batch_of_view(view, call.services.paces.rate(view))
+    return answer(Acted(by.action.affected, batch, action_of(by.action), items))
 
 
 def _check_indexes(indexes: list[int]) -> None:
@@ -154,22 +176,24 @@ def _check_indexes(indexes: list[int]) -> None:
         )
 
 
-def _reason(text: str) -> str:
-    """Kept in the batch's row, and shown everywhere."""
-    if len(text) > 500 or "\0" in text or not _is_unicode(text):  # noqa: PLR2004
-        raise Refusal(400, "option_error", "body: reason is text of up to 500 characters", field="reason")
-    return text
+def scope_words(what: str, by: Narrowing) -> str:
+    """For the action's record."""
+    parts = [what]
+    if by.group is not None:
+        parts.append(f"of group {by.group[:64]}")
+    for name, value in (("code", by.code), ("type", by.type), ("tag", by.tag)):
+        if value is not None:
+            parts.append(f"of {name} {value[:64]!r}")
+    if by.keys is not None:
+        parts.append(f"of {len(by.keys)} keys")
+    if by.indexes is not None:
+        parts.append(f"of {_named(by.indexes)}")
+    if by.start or by.stop is not None:
+        parts.append(f"from {by.start} to {'the end' if by.stop is None else by.stop}")
+    return " ".join(parts).replace("\0", " ").encode(errors="replace").decode()
 
 
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _named(indexes: list[int]) -> str:
+def _named(indexes: Sequence[int]) -> str:
     if len(indexes) > _NAMED:
         return f"{len(indexes)} executions"
     return f"executions {', '.join(map(str, indexes))}"
@@ -203,16 +227,6 @@ ROUTES = [
         handler=delete_batch,
         summary="Delete a batch that has ended",
         answers=((204, None),),
-    ),
-    Route(
-        method="PATCH",
-        path="/api/v1/limits",
-        name="change_limits",
-        scope="operate",
-        handler=change_limits,
-        summary="Limits and pauses of the project, of a queue, of a task",
-        body=ChangeLimits,
-        answers=((200, Action),),
     ),
     Route(
         method="GET",

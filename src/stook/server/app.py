@@ -6,7 +6,7 @@ import functools
 import logging
 import re
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,25 +14,29 @@ from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 
 from stook.core.errors import StookError
+from stook.server.access import trail_of, under_way
 from stook.server.body import Body, SenderGone
 from stook.server.call import JSON, Call
 from stook.server.caller import find_caller, may
 from stook.server.idempotent import once
-from stook.server.refusal import Refusal, refusal_of
+from stook.server.refusal import Refusal, no_room, refusal_of
 from stook.server.routes import ROUTES
+from stook.telemetry.tracing import called_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from stook.server.access import Trail
     from stook.server.route import Route
     from stook.server.services import Services
+    from stook.telemetry.http_figures import HttpFigures
 
 __all__ = ["make_app"]
 
 log = logging.getLogger("stook.server")
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_REQUEST_ID: Final = re.compile(r"(?!stk_)[A-Za-z0-9_.:-]{1,64}")
 _CLOSED: Final = 499
 """Nobody is there to read it."""
 
@@ -42,35 +46,54 @@ def make_app(services: Services) -> ASGIApp:
     paths: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method] = route
-    served = [PathRoute(path, _Path(services, methods)) for path, methods in paths.items()]
+    served = [PathRoute(path, _Path(services, path, methods)) for path, methods in paths.items()]
     # The bare router: what is around it in a Starlette application would answer errors in its own way.
-    return _Outside(Router(served, redirect_slashes=False, default=_nothing_there))
+    router = Router(served, redirect_slashes=False, default=_nothing_there)
+    plain = {one.path: one.app for one in served if not one.param_convertors}
+    return _Outside(_Routed(plain, router), services.figures.http)
 
 
 async def _nothing_there(scope: Scope, receive: Receive, send: Send) -> None:
     missing = Refusal(404, "not_found", f"there is nothing at {scope['path']}", hint="see /api/v1/openapi.json")
-    await _refused(missing)(scope, receive, send)
+    await _refused(missing, scope)(scope, receive, send)
+
+
+class _Routed:
+    """Paths without parameters are found at once; the router tries its patterns one by one."""
+
+    def __init__(self, plain: Mapping[str, ASGIApp], router: ASGIApp) -> None:
+        self._plain = plain
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._plain.get(scope["path"], self._router)(scope, receive, send)
 
 
 class _Path:
     """What is served at one path, by method. An ASGI app of its own, so that Starlette leaves all methods to it."""
 
-    def __init__(self, services: Services, routes: Mapping[str, Route]) -> None:
+    def __init__(self, services: Services, path: str, routes: Mapping[str, Route]) -> None:
         self._services = services
+        self._path = path
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        trail_of(scope).route = self._path
         body = Body(receive, self._services.limits)
         try:
             response = await self._respond(Request(scope), body)
         except Refusal as refusal:
-            response = _refused(refusal)
+            response = _refused(refusal, scope)
         except StookError as error:
-            response = _refused(refusal_of(error))
+            response = _refused(refusal_of(error), scope)
         except SenderGone as error:
-            response = _refused(Refusal(408, "sender_gone", str(error), hint="send it again"))
+            response = _refused(Refusal(408, "sender_gone", str(error), hint="send it again"), scope)
+        except MemoryError:
+            log.warning("the system has refused this process memory")
+            response = _refused(no_room("memory"), scope)
         if response.status_code >= 400:  # noqa: PLR2004 - where refusals begin
             await body.drain()
+        self._services.figures.http.received_bytes.inc(body.received)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, body: Body) -> Response:
@@ -89,11 +112,13 @@ class _Path:
         key = None
         if route.scope is not None:
             key = await find_caller(self._services.keys, request.headers.get("authorization"))
+            trail_of(request.scope).key = key
             may(key, route.scope)
         call = Call(request, self._services, body, key)
         once_key = call.idempotency_key
         if once_key is None or "Idempotency-Key" in route.headers or request.method in ("GET", "HEAD"):
-            return await route.handler(call)
+            with called_with(request.headers):
+                return await route.handler(call)
         if not route.once:
             raise Refusal(
                 400,
@@ -102,42 +127,46 @@ class _Path:
                 hint="leave the header out",
                 field="Idempotency-Key",
             )
-        return await once(call, once_key, route.handler)
+        with called_with(request.headers):
+            return await once(call, once_key, route.handler)
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refused(refusal: Refusal, scope: Scope) -> Response:
+    trail_of(scope).refused = refusal.problem.code
     return Response(refusal.body(), refusal.status, media_type=JSON, headers=refusal.headers)
 
 
 class _Outside:
     """Every answer has an id, and no exception leaves but to cut an answer that has begun."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, figures: HttpFigures) -> None:
         self._app = app
+        self._figures = figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        state: dict[str, Any] = {"begun": False}
-        tagged = functools.partial(_tagged, send, request_id.encode(), state)
-        try:
-            await self._app(scope, receive, tagged)
-        except Exception:
-            log.exception("request %s failed: %s %s", request_id, scope["method"], scope["path"])
-            if state["begun"]:
-                raise
-            failed = Refusal(
-                500, "internal_error", f"this is a fault of the server; its log tells more of request {request_id}"
-            )
-            await _refused(failed)(scope, receive, tagged)
+        with under_way(scope, request_id, self._figures) as trail:
+            tagged = functools.partial(_tagged, send, trail)
+            try:
+                await self._app(scope, receive, tagged)
+            except Exception:
+                known = {"request_id": request_id, "route": trail.route}
+                log.exception("request %s failed: %s %s", request_id, scope["method"], trail.route, extra=known)
+                if trail.begun_at is not None:
+                    raise
+                failed = Refusal(
+                    500, "internal_error", f"this is a fault of the server; its log tells more of request {request_id}"
+                )
+                await _refused(failed, scope)(scope, receive, tagged)
 
 
-async def _tagged(send: Send, request_id: bytes, state: dict[str, Any], message: Message) -> None:
+async def _tagged(send: Send, trail: Trail, message: Message) -> None:
     if message["type"] == "http.response.start":
-        state["begun"] = True
-        message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+        message["headers"] = [*message.get("headers", ()), (b"x-request-id", trail.request_id.encode())]
+        trail.answering(message)
     await send(message)
 
 

@@ -27,10 +27,16 @@ _NOT_MODIFIED = 304
 
 async def list_batches(call: Call) -> Response:
     query = call.query(BatchQuery)
+    if query.key is not None:
+        if any(one is not None for one in (query.state, query.task, query.name, query.named, query.after)):
+            raise Refusal(400, "option_error", "query: key stands alone: it names one batch", field="key")
+        found = await call.tenant.engine.keyed(query.key)
+        return answer(BatchPage([batch_of_view(view, call.services.paces.rate(view)) for view in found.batches], None))
     page = await call.tenant.engine.batches(
         states=batch_states(query.state),
         task=query.task,
         name=query.name,
+        named=query.named,
         after=check_cursor(query.after),
         limit=query.limit,
     )

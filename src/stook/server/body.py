@@ -35,12 +35,15 @@ class Body:
         self._limits = limits
         self.ended = False
         self.gone = False
+        self.received = 0
+        """Bytes so far."""
 
     async def piece(self) -> bytes:
         """The next bytes, none at the end. `SenderGone` when there will be no end."""
         while not self.ended:
             try:
-                message = await asyncio.wait_for(self._receive(), self._limits.body_seconds)
+                async with asyncio.timeout(self._limits.body_seconds):
+                    message = await self._receive()
             except TimeoutError:
                 self.gone = True
                 raise SenderGone(f"the body stood still for {self._limits.body_seconds:g} seconds") from None
@@ -50,6 +53,7 @@ class Body:
             self.ended = not message.get("more_body", False)
             data: bytes = message.get("body", b"")
             if data:
+                self.received += len(data)
                 return data
         return b""
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from stook.engine.keys import KeyView
+    from stook.engine.recording import Recording
+    from stook.engine.requests import Ticket
     from stook.server.services import Services
     from stook.server.tenants import Tenant
 
@@ -49,6 +51,8 @@ class Call:
         self.stream = body
         self._key = key
         self._raw: bytes | None = None
+        self.ticket: Ticket | None = None
+        """Of its Idempotency-Key: what it does is done with it, and so once."""
 
     @property
     def key(self) -> KeyView:
@@ -115,6 +119,14 @@ class Call:
 
     async def batch_id(self) -> bytes:
         return await self.tenant.owned.batch(self.path("batch"))
+
+    def recording(
+        self, kind: str, batch_id: bytes | None, scope: str, *, may_run: bool = False, if_any: bool = False
+    ) -> Recording:
+        """Of what is about to be done, by the key that asks for it."""
+        return self.tenant.actions.recording(
+            kind, batch_id, scope, self.key.id, may_run=may_run, if_any=if_any, ticket=self.ticket
+        )
 
     def path(self, name: str) -> str:
         return cast("str", self.request.path_params[name])

@@ -45,6 +45,7 @@ class Channel:
         self.followers = 0
 
     def begin(self) -> None:
+        """Once the loop has had a turn it listens: what changes from then on is seen by a look after the first."""
         self._task = asyncio.create_task(self._run(), name="stook-channel")
 
     async def end(self) -> None:
@@ -83,8 +84,12 @@ class Channel:
         return as_json(ItemsSettled(from_=after, to=page.after, items=items)), page.after
 
     async def _run(self) -> None:
+        """News after a pause is looked at once; what comes within the next pause, at its end."""
+        loop, end = asyncio.get_running_loop(), f"end:{self._batch_id.hex()}"
+        free = loop.time()
         while True:
-            async with listening(self._store, f"batch:{self._batch_id.hex()}", f"end:{self._batch_id.hex()}") as heard:
+            since = self._store.mark()
+            async with listening(self._store, f"batch:{self._batch_id.hex()}", end) as heard:
                 try:
                     view = await self._store.read(show_batch, self._batch_id)
                 except NotFound as error:
@@ -99,8 +104,12 @@ class Channel:
                     self.view = view
                     self.looks += 1
                     self.wake()
-                await heard
-            await asyncio.sleep(self._pause)
+                rang = await heard
+            left = free - loop.time()
+            if left > 0:
+                await self._store.wait((end,), left, since)  # the end is told at once
+            if rang:
+                free = loop.time() + self._pause
 
     def wake(self) -> None:
         turn, self._turn = self._turn, asyncio.get_running_loop().create_future()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from stook.core.ids import index_of, parse_id
 from stook.server.flow import Flow
 from stook.server.follow_batch import BatchFollower
 from stook.server.follow_execution import follow_execution_frames
+from stook.server.follow_logs import FollowedLogs
 from stook.server.follow_project import follow_project_frames
 from stook.server.refusal import Refusal
 from stook.server.route import Route
 from stook.server.sse import HEADERS, MEDIA_TYPE
-from stook.wire.following import FollowProjectQuery, FollowQuery, NoQuery
+from stook.wire.following import FollowProjectQuery, FollowQuery
+from stook.wire.log import FollowExecutionQuery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -35,11 +38,25 @@ async def follow_batch(call: Call) -> Response:
 
 
 async def follow_execution(call: Call) -> Response:
+    """With `logs`, its lines too, from the first on or behind a cursor."""
     text = call.path("execution")
     batch_id, index = await call.tenant.owned.batch(text), index_of(parse_id(text))
-    call.query(NoQuery)
-    await call.tenant.engine.item(batch_id, index=index)
-    return _flow(call, follow_execution_frames(call, batch_id, index))
+    query = call.query(FollowExecutionQuery)
+    logs = None
+    if query.logs:
+        after = call.header("last-event-id") or query.after
+        await call.tenant.engine.logs(batch_id, index, after=after, limit=1)  # a wrong one is refused before it begins
+        logs = FollowedLogs(call, batch_id, index, after)
+    frames = follow_execution_frames(call, batch_id, index, logs)
+    return _flow(call, _behind(await anext(frames), frames))
+
+
+async def _behind(first: bytes, frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """The first was made before the answer begins, so that it may still be refused."""
+    async with contextlib.aclosing(frames):
+        yield first
+        async for one in frames:
+            yield one
 
 
 async def follow_project(call: Call) -> Response:
@@ -86,7 +103,9 @@ ROUTES = [
         name="follow_execution",
         scope="read",
         handler=follow_execution,
-        summary="Follow one execution (SSE): snapshot, progress, end",
+        summary="Follow one execution (SSE): snapshot, progress, log, end",
+        query=FollowExecutionQuery,
+        headers=("Last-Event-ID",),
         answers=((200, MEDIA_TYPE),),
     ),
     Route(

@@ -18,6 +18,7 @@ from stook.server.call import as_json
 from stook.server.refusal import refusal_of
 from stook.server.shown import batch_of_view, execution_of
 from stook.server.sse import BEAT, RETRY, frame
+from stook.store.script.read.batch_view import show_batch
 from stook.store.script.read.results import follow_items
 from stook.wire.following import ExecutionsSettled
 from stook.wire.problem import Refused
@@ -54,6 +55,9 @@ class BatchFollower:
                 try:
                     view = await channel.look(seen, max(0.0, sent + beat - loop.time()))
                     seen = channel.looks
+                    if view is not None and self._cursor > view.settled:
+                        # Another server told more than was known here at the last look.
+                        view = await self._services.store.read(show_batch, self._batch_id)
                     async for piece in self._news(channel, view, shown):
                         yield piece
                         sent = loop.time()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from starlette.responses import Response
 
 from stook.core.request_state import Busy, Mismatch, Stored
+from stook.engine.requests import Ticket
 from stook.server.call import JSON
 from stook.server.refusal import Refusal
 
@@ -17,22 +18,32 @@ if TYPE_CHECKING:
 
     from stook.server.call import Call
 
-__all__ = ["once"]
+__all__ = ["ShownOnce", "once"]
 
 _REFUSED = 400
 
 
+class ShownOnce(Response):
+    """An answer with a secret in it: `kept`, which has none, is what is kept of it."""
+
+    def __init__(self, content: bytes, kept: bytes, status: int) -> None:
+        super().__init__(content, status, media_type=JSON, headers={"cache-control": "no-store"})
+        self.kept = kept
+
+
 async def once(call: Call, key: str, handler: Callable[[Call], Awaitable[Response]]) -> Response:
-    """What was refused is not kept: the key is free for a request that is put right."""
+    """What was refused is not kept: the key is free for a request that is put right. What was done under the key and
+    not answered is not done again: the handler's act finds that, and it answers."""
     requests = call.tenant.requests
     url = call.request.url
     path = f"{url.path}?{url.query}" if url.query else url.path
     digest = hashlib.sha256(await call.raw()).hexdigest()
     before = await requests.begin(key, call.request.method, path, digest)
     match before:
-        case None:
-            pass
+        case Ticket():
+            call.ticket = before
         case Stored():
+            call.services.figures.http.replays.inc()
             return Response(before.body, before.status, media_type=JSON, headers={"idempotency-replayed": "true"})
         case Mismatch():
             raise Refusal(
@@ -54,10 +65,11 @@ async def once(call: Call, key: str, handler: Callable[[Call], Awaitable[Respons
     try:
         response = await handler(call)
     except BaseException:
-        await requests.forget(key)
+        await requests.forget(before)
         raise
     if response.status_code < _REFUSED:
-        await requests.finish(key, response.status_code, bytes(response.body))
+        kept = response.kept if isinstance(response, ShownOnce) else bytes(response.body)
+        await requests.finish(before, response.status_code, kept)
     else:
-        await requests.forget(key)
+        await requests.forget(before)
     return response

@@ -27,34 +27,32 @@ async def list_keys(call: Call) -> Response:
 async def create_key(call: Call) -> Response:
     """The secret is shown this once."""
     body = await call.body(NewKey)
-    view, secret = await call.services.keys.create(call.key.project, body.name, body.scopes)
-    await _record(call, "create key", view)
+    by = call.recording("create key", None, "")
+    view, secret = await call.services.keys.create(call.key.project, body.name, body.scopes, by=by)
     return show_secret(view, secret, 201)
 
 
 async def revoke_key(call: Call) -> Response:
-    view = await call.services.keys.revoke(call.key.project, call.path("key"))
-    await _record(call, "revoke key", view)
+    key_id = call.path("key")
+    by = call.recording("revoke key", None, f"key {key_id}")
+    await call.services.keys.revoke(call.key.project, key_id, by=by)
     return Response(status_code=204)
 
 
 async def rotate_key(call: Call) -> Response:
     body = await call.body(RotateKey)
-    view, secret = await call.services.keys.rotate(call.key.project, call.path("key"), body.overlap)
-    await _record(call, "rotate key", view)
+    key_id = call.path("key")
+    by = call.recording("rotate key", None, f"key {key_id}")
+    view, secret = await call.services.keys.rotate(call.key.project, key_id, body.overlap, by=by)
     return show_secret(view, secret, 200)
 
 
 async def list_tasks(call: Call) -> Response:
-    return answer(TaskPage([task_of(view) for view in await call.services.catalogue.list()]))
+    return answer(TaskPage([task_of(view) for view in await call.tenant.catalogue.list()]))
 
 
 async def show_task(call: Call) -> Response:
-    return answer(task_of(await call.services.catalogue.find(call.path("task"))))
-
-
-async def _record(call: Call, kind: str, view: KeyView) -> None:
-    await call.tenant.actions.record(kind, None, f"key {view.id}", call.key.id, 1, "finished")
+    return answer(task_of(await call.tenant.catalogue.find(call.path("task"))))
 
 
 def show_secret(view: KeyView, secret: str, status: int) -> Response:

@@ -10,7 +10,7 @@ import uvicorn
 
 from stook.core.errors import ConfigError
 from stook.server.app import make_app
-from stook.server.connection import Connection
+from stook.server.connection import connection_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ class Server:
         self._task: asyncio.Task[None] | None = None
         config = uvicorn.Config(
             make_app(services),
-            http=Connection,
+            http=connection_of(services.limits),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -47,7 +47,6 @@ class Server:
             backlog=BACKLOG,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=round(grace),
-            h11_max_incomplete_event_size=services.limits.header_bytes,
         )
         self._server = uvicorn.Server(config)
         self.url = ""
@@ -75,6 +74,7 @@ class Server:
                 await self._task
                 raise ConfigError(f"the server did not start on {self.url}")
             await asyncio.sleep(0.01)
+        self._services.figures.lag.start()
         if ready is not None:
             ready(self.url)
         return self.url
@@ -87,6 +87,7 @@ class Server:
     async def stop(self) -> None:
         """Requests under way may end within the grace; streams are told to come back and end. Twice is once."""
         self._services.channels.stop()
+        self._services.figures.lag.stop()
         self._server.should_exit = True
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)

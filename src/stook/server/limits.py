@@ -11,6 +11,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes and seconds. Streamed bodies have no limit as a whole: each of their items has."""
 
     header_bytes: int = 32 * 1024
+    header_seconds: float = 30.0
+    """From the first byte of a request to the end of its head."""
     body_bytes: int = 1024 * 1024
     """Of a body that is read whole, but for a batch with its items inline."""
     batch_bytes: int = 32 * 1024 * 1024

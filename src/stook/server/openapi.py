@@ -31,6 +31,8 @@ _WORDS: Final = {
     "key": "The id of a key",
     "task": "The name of a task",
     "project": "The name of a project",
+    "endpoint": "The id of a webhook endpoint",
+    "delivery": "The id of a webhook delivery",
 }
 
 

@@ -17,6 +17,7 @@ from stook.wire.project import ChangeProject, NewProject, Project, ProjectPage
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from stook.engine.recording import Recording
     from stook.server.call import Call
 
 __all__ = ["ROUTES"]
@@ -41,8 +42,8 @@ async def list_projects(call: Call) -> Response:
 async def create_project(call: Call) -> Response:
     _only_first(call)
     body = await call.body(NewProject)
-    view = await call.services.projects.create(body.name, **_given(body))
-    await _record(call, "create project", body.name)
+    by = _recording(call, "create project", body.name)
+    view = await call.services.projects.create(body.name, **_given(body), by=by)
     return answer(project_of(view), 201)
 
 
@@ -56,15 +57,14 @@ async def create_project_key(call: Call) -> Response:
     _only_first(call)
     body = await call.body(NewKey)
     project = await call.services.projects.show(call.path("project"))
-    view, secret = await call.services.keys.create(project.name, body.name, body.scopes)
-    await _record(call, "create key", f"{view.id} of {project.name}")
+    by = call.recording("create key", None, "")
+    view, secret = await call.services.keys.create(project.name, body.name, body.scopes, by=by)
     return show_secret(view, secret, 201)
 
 
 async def _change(call: Call, name: str) -> Response:
     body = await call.body(ChangeProject)
-    view = await call.services.projects.change(name, **_given(body))
-    await _record(call, "change project", name)
+    view = await call.services.projects.change(name, **_given(body), by=_recording(call, "change project", name))
     return answer(project_of(view))
 
 
@@ -83,8 +83,8 @@ def _only_first(call: Call) -> None:
         )
 
 
-async def _record(call: Call, kind: str, what: str) -> None:
-    await call.tenant.actions.record(kind, None, f"project {what}"[:500], call.key.id, 1, "finished")
+def _recording(call: Call, kind: str, project: str) -> Recording:
+    return call.recording(kind, None, f"project {project}"[:500])
 
 
 ROUTES = [

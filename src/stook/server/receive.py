@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import msgspec
 
 from stook.core.errors import PayloadTooLarge
 from stook.core.payload import validate_many
 from stook.engine.options import Block, Options
-from stook.engine.receiving import check_streamed
+from stook.engine.receiving import Contended, Received
 from stook.server.call import JSON, answer, unsupported
-from stook.server.refusal import Refusal
+from stook.server.refusal import RETRY_AFTER, Refusal
 from stook.server.route import Route
 from stook.server.shown import batch_of_view
 from stook.wire.batch import Appended, AppendQuery, Batch, NewBatch, NewItems, StreamOptions
@@ -51,25 +50,38 @@ async def create_batch(call: Call) -> Response:
         raise Refusal(400, "option_error", "body: there are no items", hint="give items, or open: true", field="items")
     if body.items is None:
         _check_no_times(body)
-    block = _block(call, body.items or [], body.keys, body.key, body.dedupe_key)
+    block = _block(call, body, body.key, body.tag, body.dedupe_key)
     options = _options(call, body, body.metadata)
-    if options.key is not None and body.dedupe_key is not None:
-        options = msgspec.structs.replace(options, digest=_digest(block))
-    task = await call.services.catalogue.find(body.task)
+    task = await call.tenant.tasks.find(body.task)
     received = await call.tenant.receiving.whole(
         task.name, task.policy, [block] if block.payloads else [], options, sealed=not body.open
     )
-    return await _shown(call, received.batch_id, created=received.created)
+    return await _received(call, received)
 
 
 async def _create_streamed(call: Call) -> Response:
     query = call.query(StreamOptions)
     options = _options(call, query, _metadata(query.metadata))
-    check_streamed(options, query.dedupe_key)
-    task = await call.services.catalogue.find(query.task)
-    async with _blocks(call, query.key, query.dedupe_key) as blocks:
+    task = await call.tenant.tasks.find(query.task)
+    async with _blocks(call, query.key, query.dedupe_key, query.tag) as blocks:
         received = await call.tenant.receiving.stream(task.name, task.policy, blocks, options, sealed=not query.open)
-    return await _shown(call, received.batch_id, created=received.created)
+    return await _received(call, received)
+
+
+async def _received(call: Call, received: Received | Contended) -> Response:
+    match received:
+        case Received(batch_id, created):
+            return await _shown(call, batch_id, created=created)
+        case Contended():
+            raise Refusal(
+                409,
+                "conflict",
+                "another request with this key is submitting the batch at this moment",
+                hint="send the same again in a moment",
+                headers={"retry-after": str(RETRY_AFTER)},
+            )
+        case _:
+            assert_never(received)
 
 
 async def append_items(call: Call) -> Response:
@@ -79,18 +91,18 @@ async def append_items(call: Call) -> Response:
     query = call.query(AppendQuery)
     options = _options(call, query, None)
     if call.media_type in FORMATS:
-        async with _blocks(call, query.key, None) as blocks:
+        async with _blocks(call, query.key, query.dedupe_key, query.tag) as blocks:
             mismatch = await call.tenant.receiving.append(batch_id, query.offset, blocks, options)
     elif call.media_type == JSON:
         body = await call.body(NewItems, call.services.limits.batch_bytes)
-        block = _block(call, body.items, body.keys, query.key, None)
+        block = _block(call, body, query.key, query.tag, query.dedupe_key)
         mismatch = await call.tenant.receiving.append(batch_id, query.offset, _one(block), options)
     else:
         raise unsupported(call.media_type, JSON, *FORMATS)
     if mismatch is not None:
         raise _mismatch(mismatch, query.offset)
     view = await call.tenant.engine.show(batch_id)
-    return answer(Appended(view.counters.total, view.counters.total))
+    return answer(Appended(view.consumed, view.counters.total))
 
 
 async def seal_batch(call: Call) -> Response:
@@ -101,7 +113,7 @@ async def seal_batch(call: Call) -> Response:
 
 def _mismatch(found: OffsetMismatch, offset: int) -> Refusal:
     if found.index is None:
-        message = f"the batch has {found.expected} items, these begin at {offset}"
+        message = f"the batch has consumed {found.expected} items, these begin at {offset}"
     else:
         message = f"item {found.index} is another one than the batch has"
     return Refusal(
@@ -140,7 +152,15 @@ def _options(call: Call, given: NewBatch | StreamOptions | AppendQuery, metadata
         expires_in=given.expires_in,
         deadline=given.deadline,
         metadata=metadata,
+        webhooks=_endpoints(given.webhooks),
     )
+
+
+def _endpoints(given: str | Sequence[str] | None) -> Sequence[str]:
+    """Those of a query stand with commas between."""
+    if isinstance(given, str):
+        return given.split(",")
+    return given or ()
 
 
 def _metadata(text: str | None) -> dict[str, Any] | None:
@@ -152,39 +172,33 @@ def _metadata(text: str | None) -> dict[str, Any] | None:
         raise Refusal(400, "option_error", f"query: metadata is no JSON object: {error}", field="metadata") from None
 
 
-def _block(
-    call: Call, items: Sequence[msgspec.Raw], keys: Sequence[str] | None, key: str | None, dedupe_key: str | None
-) -> Block:
-    if keys is not None and key is not None:
-        raise Refusal(400, "option_error", "body: give keys or key, not both", field="keys")
-    if keys is not None and len(keys) != len(items):
-        raise Refusal(
-            400, "option_error", f"body: {len(keys)} keys for {len(items)} items", hint="one each", field="keys"
-        )
+def _block(call: Call, body: NewBatch | NewItems, key: str | None, tag: str | None, dedupe_key: str | None) -> Block:
+    items = body.items or []
+    for field, column, name in (("keys", body.keys, key), ("tags", body.tags, tag)):
+        one = field.removesuffix("s")
+        if column is not None and name is not None:
+            raise Refusal(400, "option_error", f"body: give {field} or {one}, not both", field=field)
+        if column is not None and len(column) != len(items):
+            message = f"body: {len(column)} {field} for {len(items)} items"
+            raise Refusal(400, "option_error", message, hint="one each", field=field)
     payloads = validate_many([bytes(one) for one in items])
+    call.services.figures.http.submitted.inc(len(payloads))
     most = call.services.blobs.most
     for index, payload in enumerate(payloads):
         if len(payload) > most:
             raise PayloadTooLarge(len(payload), most, index=index)
-    return call.services.items.marked(payloads, keys=keys, key=key, dedupe_key=dedupe_key)
+    return call.services.items.marked(payloads, keys=body.keys, key=key, dedupe_key=dedupe_key, tags=body.tags, tag=tag)
 
 
-def _digest(block: Block) -> str:
-    found = hashlib.sha256()
-    for place, payload in enumerate(block.payloads):
-        found.update(b"%d:" % len(payload))
-        found.update(payload)
-        for column in (block.keys, block.dedupe):
-            found.update(b"-" if column is None else msgspec.json.encode(column[place]))
-    return found.hexdigest()
-
-
-def _blocks(call: Call, key: str | None, dedupe_key: str | None) -> Any:
+def _blocks(call: Call, key: str | None, dedupe_key: str | None, tag: str | None) -> Any:
     kind = FORMATS[call.media_type]
     services = call.services
+    most = services.blobs.most
 
     def decode(body: Readable) -> Iterator[Block]:
-        return services.items.read(body, kind, key=key, dedupe_key=dedupe_key, most=services.blobs.most)
+        for block in services.items.read(body, kind, key=key, dedupe_key=dedupe_key, tag=tag, most=most):
+            services.figures.http.submitted.inc(len(block.payloads))
+            yield block
 
     return services.uploads.blocks(call.stream, call.header("content-encoding") or "", decode)
 

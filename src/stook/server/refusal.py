@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
-from stook.core.errors import DuplicateKeys, QuotaExceeded, StookError
-from stook.wire.problem import Problem, Refused
+from stook.core.errors import DuplicateKeys, OptionError, QuotaExceeded, StookError
+from stook.wire.batch import NewBatch
+from stook.wire.problem import Problem, QuotaProblem, Refused
 
-__all__ = ["RETRY_AFTER", "STATUS", "Refusal", "invalid_json", "refusal_of", "wrong_shape"]
+__all__ = ["RETRY_AFTER", "STATUS", "Refusal", "invalid_json", "no_room", "refusal_of", "wrong_shape"]
 
 RETRY_AFTER: Final = 1
 """Seconds, where a moment may help."""
@@ -26,10 +27,12 @@ STATUS: Final[dict[str, int]] = {
     "payload_error": 400,
     "payload_too_large": 413,
     "option_error": 400,
+    "blocked_address": 400,
     "duplicate_keys": 400,
     "not_found": 404,
     "conflict": 409,
     "key_conflict": 409,
+    "no_encryption_key": 409,
     "store_error": 500,
     "store_full": 507,
     "store_read_only": 503,
@@ -38,6 +41,7 @@ STATUS: Final[dict[str, int]] = {
     "execution_cancelled": 409,
     "execution_expired": 409,
     "result_timeout": 504,
+    "secret_unreadable": 500,
     "lease_lost": 409,
     "quota_exceeded": 429,
 }
@@ -46,6 +50,7 @@ STATUS: Final[dict[str, int]] = {
 _FIELD: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _UNKNOWN: Final = re.compile(r"^Object contains unknown field `(.*?)`")
 _MISSING: Final = re.compile(r"^Object missing required field `(.*?)`")
+_WORD: Final = re.compile(r"[a-z_]+")
 
 
 class Refusal(Exception):
@@ -61,17 +66,27 @@ class Refusal(Exception):
         index: int | None = None,
         field: str | None = None,
         expected: int | None = None,
+        state: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.problem = Problem(code=code, message=message, hint=hint, index=index, field=field, expected=expected)
+        self.problem = Problem(
+            code=code, message=message, hint=hint, index=index, field=field, expected=expected, state=state
+        )
         self.headers = headers or {}
         if status in (429, 503):
             self.headers.setdefault("retry-after", str(RETRY_AFTER))
 
     def body(self) -> bytes:
         return msgspec.json.encode(Refused(self.problem))
+
+
+def no_room(what: str) -> Refusal:
+    """For the request, in this process."""
+    return Refusal(
+        503, "overloaded", f"the server has no {what} left for this", hint="try again in a moment, or send less at once"
+    )
 
 
 def refusal_of(error: StookError) -> Refusal:
@@ -81,10 +96,23 @@ def refusal_of(error: StookError) -> Refusal:
         message = f"{error.message} (items {', '.join(str(index) for _, index, _ in error.pairs[:10])})"
     clean = message.encode(errors="backslashreplace").decode()
     hint = None if error.hint is None else error.hint.encode(errors="backslashreplace").decode()
-    made = Refusal(STATUS[error.code], error.code, clean, hint=hint, index=error.index)
-    if isinstance(error, QuotaExceeded) and error.retry_after is not None:
-        made.headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    made = Refusal(STATUS[error.code], error.code, clean, hint=hint, index=error.index, field=_option(error))
+    if isinstance(error, QuotaExceeded):
+        used = None if error.limit == "max_rate" else max(0, error.most - error.room)
+        made.problem.quota = QuotaProblem(
+            name=error.limit, limit=error.most, used=used, room=error.room, retry_after=error.retry_after
+        )
+        if error.retry_after is not None:
+            made.headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
     return made
+
+
+def _option(error: StookError) -> str | None:
+    """That of a submission which an error is about: its message begins with it."""
+    if not isinstance(error, OptionError) or error.where is not None or error.index is not None:
+        return None
+    found = _WORD.match(error.message)
+    return found[0] if found is not None and found[0] in NewBatch.__struct_fields__ else None
 
 
 def wrong_shape(error: msgspec.ValidationError, where: str) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from typing import TYPE_CHECKING, Final, assert_never
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from stook.server.call import Call
+    from stook.server.ports import ResultFile
     from stook.store.script.read.item_row import ItemRow
 
 __all__ = ["ROUTES"]
 
+PARQUET: Final = "application/vnd.apache.parquet"
 _NEWLINES: Final = bytes.maketrans(b"\r\n", b"  ")
 _encoder: Final = msgspec.json.Encoder()
 COLUMNS: Final = (
@@ -48,12 +51,13 @@ COLUMNS: Final = (
 async def stream_results(call: Call) -> Response:
     batch_id = await call.batch_id()
     query = call.query(ResultQuery)
+    await call.tenant.engine.show(batch_id)  # one that was deleted is refused before the answer begins
     services = call.services
     states = item_states(query.state)
     if query.order == "input":
-        groups = rows_in_order(services.store, services.blobs, batch_id, query.after, states)
+        groups = rows_in_order(services.store, services.blobs, batch_id, query.after, states, query.tag)
     else:
-        groups = rows_as_settled(services.store, services.blobs, batch_id, query.after, states)
+        groups = rows_as_settled(services.store, services.blobs, batch_id, query.after, states, query.tag)
     patience = services.limits.drain_seconds
     match query.format:
         case "ndjson":
@@ -62,6 +66,9 @@ async def stream_results(call: Call) -> Response:
             return Flow(_array(groups), media_type=JSON, patience=patience)
         case "csv":
             return Flow(_table(groups), media_type="text/csv", patience=patience)
+        case "parquet":
+            file = await asyncio.to_thread(services.items.parquet)  # what is not installed is refused here
+            return Flow(_file(groups, file), media_type=PARQUET, patience=patience)
         case _:
             assert_never(query.format)
 
@@ -87,6 +94,21 @@ async def _table(groups: AsyncIterator[list[ItemRow]]) -> AsyncGenerator[bytes]:
     yield _csv([COLUMNS])
     async for rows in groups:
         yield _csv([_cells(row) for row in rows])
+
+
+async def _file(groups: AsyncIterator[list[ItemRow]], file: ResultFile) -> AsyncGenerator[bytes]:
+    whole = False
+    try:
+        async for rows in groups:
+            piece = await asyncio.to_thread(file.add, rows)
+            if piece:
+                yield piece
+        last = await asyncio.to_thread(file.finish)
+        whole = True
+        yield last
+    finally:
+        if not whole:
+            file.drop()
 
 
 def _on_one_line(row: ItemRow) -> ItemRow:
@@ -130,6 +152,6 @@ ROUTES = [
         handler=stream_results,
         summary="Every execution joined with its input and result, as a stream",
         query=ResultQuery,
-        answers=((200, "application/x-ndjson"), (200, "text/csv"), (200, "application/json")),
+        answers=((200, "application/x-ndjson"), (200, "text/csv"), (200, "application/json"), (200, PARQUET)),
     )
 ]

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stook.engine.catalogue import Catalogue
 from stook.engine.keys import Keys
 from stook.engine.projects import Projects
 from stook.server.channel import Channels
@@ -15,12 +14,15 @@ from stook.server.pace import Paces
 from stook.server.tenants import Tenants
 from stook.server.upload import Uploads
 from stook.server.worker_claims import WorkerClaims
+from stook.telemetry.exposition import ServerFigures
+from stook.telemetry.timed_store import TimedStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stook.config.settings import MetricsAccess
     from stook.engine.blobs import Blobs
-    from stook.server.ports import ItemDecoder
+    from stook.server.ports import EndpointSecrets, ItemDecoder
     from stook.store.port import Store
 
 __all__ = ["Services"]
@@ -39,16 +41,21 @@ class Services:
     items: ItemDecoder
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], int] = _clock
+    metrics: MetricsAccess = "key"
+    """Who may see the figures."""
+    endpoint_secrets: EndpointSecrets = field(kw_only=True)
 
     def __post_init__(self) -> None:
+        self.figures = ServerFigures()
+        self.store = TimedStore(self.store, self.figures.wrote)
         self.keys = Keys(self.store)
-        self.catalogue = Catalogue(self.store)
         self.projects = Projects(self.store)
         self.tenants = Tenants(self.store, self.blobs)
         self.uploads = Uploads(self.limits.uploads)
+        self.figures.http.uploads.set_function(lambda: self.uploads.running)
         self.paces = Paces(self.clock)
         self.channels = Channels(self.store, self.limits.progress_seconds)
-        self.worker_claims = WorkerClaims(self.store, self.blobs)
+        self.worker_claims = WorkerClaims(self.store, self.blobs, self.figures.http.gave)
 
     async def close(self) -> None:
         self.channels.stop()

@@ -11,20 +11,23 @@ from stook.core.states import State
 from stook.wire.action import Action
 from stook.wire.batch import Batch, BatchCounters
 from stook.wire.batch import FailureGroup as FailureGroupShape
-from stook.wire.execution import Attempt, Execution, ExecutionDetail, ExecutionError
+from stook.wire.execution import Attempt, Change, Execution, ExecutionDetail, ExecutionError
 from stook.wire.key import Key
+from stook.wire.log import AttemptLog
 from stook.wire.project import Project
 from stook.wire.stamp import seconds, stamp
 from stook.wire.task import Task
 
 if TYPE_CHECKING:
-    from stook.engine.actions import ActionView
     from stook.engine.catalogue import TaskView
     from stook.engine.keys import KeyView
     from stook.engine.projects import ProjectView
+    from stook.engine.recording import ActionView
+    from stook.engine.service import Success
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.ending import ItemError
     from stook.store.script.read.execution_view import Attempt as AttemptView
+    from stook.store.script.read.execution_view import Change as ChangeView
     from stook.store.script.read.execution_view import ExecutionView
     from stook.store.script.read.failures import FailureGroup
     from stook.store.script.read.item_row import ItemRow
@@ -33,6 +36,8 @@ __all__ = [
     "action_of",
     "batch_of_view",
     "detail_of",
+    "detail_of_ended",
+    "detail_of_new",
     "execution_of",
     "failure_group_of",
     "key_of",
@@ -47,6 +52,7 @@ def batch_of_view(view: BatchView, rate: float | None) -> Batch:
     left = total - ended
     return Batch(
         id=view.public_id,
+        project=view.project,
         name=view.name,
         task=view.task,
         queue=view.queue,
@@ -73,7 +79,7 @@ def batch_of_view(view: BatchView, rate: float | None) -> Batch:
         losses=view.losses,
         round=view.round,
         settled=view.settled,
-        consumed=total,
+        consumed=view.consumed,
         metadata=None if view.metadata is None else msgspec.json.decode(view.metadata),
         idempotency_key=view.key,
         created_at=stamp(view.created_at),
@@ -93,13 +99,14 @@ def execution_of(row: ItemRow) -> Execution:
         key=row.key,
         state=row.state.name,
         input=msgspec.Raw(row.input),
-        result=None if row.result is None else msgspec.Raw(row.result),
+        result=msgspec.Raw(b"null" if row.result is None else row.result),
         error=_error(row.error),
         attempts=row.attempts,
         round=row.round,
         duration=seconds(row.duration),
         finished_at=stamp(row.finished_at),
         settle=row.settle,
+        tags=list(row.tags),
     )
 
 
@@ -111,9 +118,72 @@ def detail_of(view: ExecutionView) -> ExecutionDetail:
         task=view.batch.task,
         priority=view.batch.priority if waits is None else waits.priority,
         history=[_attempt(one) for one in view.attempts],
+        original_input=msgspec.Raw(view.original or b"null"),
+        changes=[_change(one) for one in view.changes],
         worker=None if view.lease is None else view.lease.worker,
         lease_expires_at=None if view.lease is None else stamp(view.lease.expires_at),
         due_at=stamp(waits.due_at) if waits is not None and view.item.state is State.scheduled else None,
+        logs=[AttemptLog(one.round, one.attempt, one.lines, one.dropped) for one in view.logs],
+    )
+
+
+def detail_of_new(batch_id: bytes, index: int, payload: bytes, *, task: str, priority: int) -> ExecutionDetail:
+    """As `detail_of` shows it the moment it was queued, without a look."""
+    return ExecutionDetail(
+        id=execution_id(batch_id, index),
+        batch_id=execution_id(batch_id, 0),
+        index=index,
+        key=None,
+        state=State.queued.name,
+        input=msgspec.Raw(payload),
+        result=msgspec.Raw(b"null"),
+        error=None,
+        attempts=0,
+        round=1,
+        duration=None,
+        finished_at=None,
+        settle=None,
+        task=task,
+        priority=priority,
+        history=[],
+        worker=None,
+        lease_expires_at=None,
+        due_at=None,
+    )
+
+
+def detail_of_ended(new: ExecutionDetail, found: Success) -> ExecutionDetail:
+    """What `detail_of_new` has shown, as `detail_of` shows it now."""
+    duration, finished_at = seconds(found.duration), stamp(found.finished_at)
+    end = Attempt(
+        round=found.round,
+        attempt=found.attempt,
+        loss=0,
+        final=True,
+        duration=duration,
+        ended_at=finished_at,
+        error=None,
+    )
+    return msgspec.structs.replace(
+        new,
+        state=State.succeeded.name,
+        result=msgspec.Raw(found.result),
+        attempts=found.attempt,
+        round=found.round,
+        duration=duration,
+        finished_at=finished_at,
+        settle=found.settle,
+        history=[end],
+    )
+
+
+def _change(one: ChangeView) -> Change:
+    return Change(
+        kind=one.kind,
+        input=msgspec.Raw(one.input or b"null"),
+        reason=one.reason,
+        actor=one.actor,
+        at=stamp(one.at),
     )
 
 
@@ -201,7 +271,7 @@ def task_of(view: TaskView) -> Task:
         name=view.name,
         queue=view.queue,
         policy=view.policy,
-        schema=None if view.schema is None else msgspec.Raw(view.schema),
+        schema=None if view.schema is None else msgspec.json.decode(view.schema),
         seen_at=stamp(view.seen_at),
         workers=view.workers,
     )

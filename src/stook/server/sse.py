@@ -14,7 +14,7 @@ RETRY: Final = b"retry: 1000\n\n"
 """Come back after a second: this server is stopping, another one goes on."""
 
 
-def frame(event: str, data: bytes, cursor: int | None = None) -> bytes:
+def frame(event: str, data: bytes, cursor: int | str | None = None) -> bytes:
     """`data` is JSON on one line."""
-    mark = b"" if cursor is None else b"id: %d\n" % cursor
+    mark = b"" if cursor is None else b"id: %s\n" % str(cursor).encode()
     return b"%sevent: %s\ndata: %s\n\n" % (mark, event.encode(), data)

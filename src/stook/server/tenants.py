@@ -6,10 +6,14 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from stook.engine.actions import Actions
+from stook.engine.catalogue import Catalogue
+from stook.engine.known_tasks import KnownTasks
 from stook.engine.owned import Owned
 from stook.engine.receiving import Receiving
 from stook.engine.requests import Requests
 from stook.engine.service import Engine
+from stook.engine.webhooks import Webhooks
+from stook.telemetry.tracing import publishing
 
 if TYPE_CHECKING:
     from stook.engine.blobs import Blobs
@@ -27,10 +31,14 @@ class Tenant:
     def __init__(self, store: Store, blobs: Blobs, project: str) -> None:
         self.project = project
         self.engine = Engine(store, blobs, project=project)
+        self.engine.publishing = publishing
         self.owned = Owned(store, project)
         self.receiving = Receiving(self.engine)
         self.actions = Actions(store, project)
+        self.catalogue = Catalogue(store, project)
+        self.tasks = KnownTasks(store, self.catalogue)
         self.requests = Requests(store, project)
+        self.webhooks = Webhooks(store, project)
 
 
 class Tenants:
@@ -53,3 +61,4 @@ class Tenants:
         for tenant in self._there.values():
             await tenant.engine.feeds.close()
             await tenant.requests.close()
+            await tenant.tasks.close()

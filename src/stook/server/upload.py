@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from stook.core.errors import InputError
 from stook.server.body import SenderGone
-from stook.server.refusal import Refusal
+from stook.server.refusal import Refusal, no_room
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -43,7 +43,7 @@ class BodyReader:
         self._body = body
         self._loop = asyncio.get_running_loop()
         self._rest = b""
-        self._closed = False
+        self.closed = False
         self._pulling: asyncio.Task[bytes] | None = None
 
     def read(self, size: int = -1) -> bytes:
@@ -60,7 +60,7 @@ class BodyReader:
         return data
 
     async def _pull(self) -> bytes:
-        if self._closed:
+        if self.closed:
             raise SenderGone("the request was cancelled")
         self._pulling = asyncio.current_task()
         pieces: list[bytes] = []
@@ -72,18 +72,22 @@ class BodyReader:
 
     def close(self) -> None:
         """A thread that waits for bytes waits no longer."""
-        self._closed = True
+        self.closed = True
         if self._pulling is not None:
             self._pulling.cancel()
 
 
 class _Unzipped:
-    def __init__(self, stream: Any, name: str, broken: tuple[type[Exception], ...]) -> None:
-        self.name = name
+    def __init__(self, reader: BodyReader, stream: Any, broken: tuple[type[Exception], ...]) -> None:
+        self.name = reader.name
+        self._reader = reader
         self._stream = stream
         self._broken = broken
 
     def read(self, size: int) -> bytes:
+        """A little can hold a lot: whoever decodes it stops when the request has ended, not when it is through."""
+        if self._reader.closed:
+            raise SenderGone("the request was cancelled")
         try:
             data: bytes = self._stream.read(size)
         except self._broken as error:
@@ -98,13 +102,13 @@ def unzipped(reader: BodyReader, encoding: str) -> Readable:
             return reader
         case "gzip" | "x-gzip":
             stream = gzip.GzipFile(fileobj=cast("Any", reader), mode="rb")
-            return _Unzipped(stream, reader.name, (EOFError, zlib.error, gzip.BadGzipFile))
+            return _Unzipped(reader, stream, (EOFError, zlib.error, gzip.BadGzipFile))
         case "zstd":
             import zstandard  # noqa: PLC0415 - loaded by those who send it
 
             unpacking = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
             whole = unpacking.stream_reader(cast("Any", reader), read_size=_PIECE, read_across_frames=True)
-            return _Unzipped(whole, reader.name, (zstandard.ZstdError, EOFError))
+            return _Unzipped(reader, whole, (zstandard.ZstdError, EOFError))
         case _:
             raise Refusal(
                 415,
@@ -118,7 +122,8 @@ def unzipped(reader: BodyReader, encoding: str) -> Readable:
 class Uploads:
     def __init__(self, most: int) -> None:
         self._most = most
-        self._running = 0
+        self.running = 0
+        """Bodies that are being read."""
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="stook-upload")
 
     @contextlib.asynccontextmanager
@@ -126,20 +131,20 @@ class Uploads:
         self, body: Body, encoding: str, decode: Callable[[Readable], Iterator[Block]]
     ) -> AsyncIterator[AsyncIterator[Block]]:
         """The items of the body while the context is open; 503 where too many streams are under way."""
-        if self._running >= self._most:
+        if self.running >= self._most:
             raise Refusal(
                 503, "overloaded", f"{self._most} streamed bodies are being read", hint="try again in a moment"
             )
         reader = BodyReader(body)
         source = unzipped(reader, encoding)
-        self._running += 1
+        self.running += 1
         thread = _Thread(self._threads)
         try:
             yield _read(thread, source, decode)
         finally:
             reader.close()
             await thread.settle()
-            self._running -= 1
+            self.running -= 1
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -153,7 +158,10 @@ class _Thread:
         self._call: asyncio.Future[Any] | None = None
 
     async def run(self, call: Callable[[], T]) -> T:
-        made = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        try:
+            made = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        except RuntimeError:  # a thread cannot be started
+            raise no_room("thread") from None
         self._call = made
         return await asyncio.shield(made)
 

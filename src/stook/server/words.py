@@ -12,7 +12,7 @@ from stook.server.refusal import Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["batch_states", "check_cursor", "item_states"]
+__all__ = ["batch_states", "check_cursor", "check_reason", "item_states"]
 
 T = TypeVar("T")
 _SHOWN = {state.name: state for state in State if state is not State.cancelling}
@@ -48,3 +48,18 @@ def check_cursor(after: str | None) -> str | None:
                 400, "option_error", f"after={after[:100]!r} is no cursor", hint="it is `next` of a page", field="after"
             ) from None
     return after
+
+
+def check_reason(text: str) -> str:
+    """Kept in the batch's row, and shown everywhere."""
+    if len(text) > 500 or "\0" in text or not _is_unicode(text):  # noqa: PLR2004
+        raise Refusal(400, "option_error", "body: reason is text of up to 500 characters", field="reason")
+    return text
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

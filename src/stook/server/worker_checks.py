@@ -9,6 +9,7 @@ import msgspec
 
 from stook.core.payload_check import Invalid, check_many
 from stook.server.refusal import Refusal
+from stook.server.worker_logs import check_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from stook.core.outcome import Settlement
     from stook.wire.work import SeeTask
 
-__all__ = ["check_schemas", "check_settlements"]
+__all__ = ["check_schemas", "check_settlements", "check_token"]
 
 _WHOLE: Final = 2**31
 _LONGEST: Final = 2**53
@@ -42,11 +43,16 @@ def check_settlements(settlements: Sequence[Settlement]) -> None:
             after = trouble.retry_after
             if after is not None and not (math.isfinite(after) and 0 <= after <= _LATEST):
                 raise _wrong(place, "troubles", f"retry_after={after!r} is no number of seconds from 0 to {_LATEST:g}")
+        check_logs(place, one.logs)
         checked = check_many(one.results)
         if isinstance(checked, Invalid):
             reason = f"the result of offset {one.offsets[checked.position]} is no JSON: {checked.flaw.reason}"
             raise _wrong(place, "results", reason)
         one.results = checked
+
+
+def check_token(place: int, token: int) -> None:
+    _check_numbers(place, "token", (token,), 2**63)
 
 
 def check_schemas(tasks: Iterable[SeeTask]) -> None:

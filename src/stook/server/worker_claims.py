@@ -14,9 +14,9 @@ from stook.store.script.renew import look, renew
 from stook.wire.work import packed_work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from stook.core.work import Claim
+    from stook.core.work import Claim, Slice
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
 
@@ -40,10 +40,12 @@ class _Asked:
 
 class WorkerClaims:
     """The last claim of each worker is kept, within bounds, until its next: a worker has one under way at a time. What
-    is not kept any more, or was given by another server, comes back when its lease runs out."""
+    is not kept any more, or was given by another server, comes back when its lease runs out. `gave` hears of what is
+    given for the first time."""
 
-    def __init__(self, store: Store, blobs: Blobs) -> None:
+    def __init__(self, store: Store, blobs: Blobs, gave: Callable[[Sequence[Slice]], None]) -> None:
         self._store = store
+        self._gave = gave
         self._blobs = blobs
         self._sources: dict[str, LocalSource] = {}
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
@@ -103,7 +105,9 @@ class WorkerClaims:
 
     async def _claim(self, project: str, claim: Claim) -> bytes:
         mark = f"{self._life}:{self._store.mark()}"
-        return packed_work(await self.source(project).claim(claim), mark)
+        claimed = await self.source(project).claim(claim)
+        self._gave(claimed.slices)
+        return packed_work(claimed, mark)
 
     def _bound(self, now: float) -> None:
         """The oldest go first, and those of no use any more."""

@@ -1,6 +1,6 @@
 """Workers that have nothing but HTTP: they claim, settle and renew as those beside the store do.
 
-    seen ─▶ claim ─▶ … renew … ─▶ settle ─▶ claim ─▶ nothing there? wait ─▶ … ─▶ gone
+    seen ─▶ claim ─▶ … renew, logs … ─▶ settle ─▶ claim ─▶ nothing there? wait ─▶ … ─▶ gone
 
 The tokens of its leases are what a worker's word counts for: random numbers that nobody else knows.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from starlette.responses import Response
@@ -19,11 +20,13 @@ from stook.engine.catalogue import TaskEntry
 from stook.server.call import unsupported
 from stook.server.refusal import Refusal, wrong_shape
 from stook.server.route import Route
-from stook.server.worker_checks import check_schemas, check_settlements
+from stook.server.worker_checks import check_schemas, check_settlements, check_token
+from stook.server.worker_logs import check_logs
 from stook.store.script.worker_row import forget_worker, see_worker
 from stook.wire.work import (
     MSGPACK,
     ClaimWork,
+    KeepLogs,
     RenewLeases,
     SeeWorker,
     SettleWork,
@@ -73,7 +76,19 @@ async def settle(call: Call) -> Response:
     """Answers once all of it is durable. What is sent twice is `lost` or `stale` the second time."""
     body = await _body(call, SettleWork, LEAST_BYTES + 2 * call.services.blobs.most)
     check_settlements(body.settlements)
-    return _packed(await call.services.worker_claims.source(call.key.project).settle(body.settlements))
+    settled = await call.services.worker_claims.source(call.key.project).settle(body.settlements)
+    call.services.figures.http.took(body.settlements)
+    return _packed(settled)
+
+
+async def keep_logs(call: Call) -> Response:
+    """Of executions that go on. What is sent twice is stored once; of leases that are lost it is left out."""
+    body = await _body(call, KeepLogs)
+    for place, one in enumerate(body.logs):
+        check_token(place, one.token)
+        check_logs(place, one.parts)
+    await call.services.worker_claims.source(call.key.project).keep_logs(body.logs)
+    return Response(status_code=204)
 
 
 async def renew(call: Call) -> Response:
@@ -87,8 +102,9 @@ async def seen(call: Call) -> Response:
     body = await _body(call, SeeWorker)
     check_schemas(body.tasks)
     names = json.dumps(sorted(task.name for task in body.tasks))
-    await call.services.store.write(see_worker, _named(call, body.worker), body.host, body.process, names)
-    await call.services.catalogue.see([TaskEntry(one.name, one.queue, one.policy, one.schema) for one in body.tasks])
+    worker, project = _named(call, body.worker), call.key.project
+    await call.services.store.write(see_worker, worker, body.host, body.process, names, project)
+    await call.tenant.catalogue.see([TaskEntry(one.name, one.queue, one.policy, one.schema) for one in body.tasks])
     return Response(status_code=204)
 
 
@@ -101,7 +117,7 @@ async def gone(call: Call) -> Response:
 
 def _named(call: Call, worker: str) -> str:
     """Of its project: no worker can take the name of another's."""
-    return f"{call.key.project}/{worker}"
+    return f"{quote(call.key.project, safe=' ')}/{worker}"
 
 
 async def _body(call: Call, kind: type[T], limit: int = LEAST_BYTES) -> T:
@@ -152,6 +168,16 @@ ROUTES = [
         summary="Say what became of leased work",
         sends=(MSGPACK,),
         answers=((200, MSGPACK),),
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/worker/logs",
+        name="keep_logs",
+        scope="worker",
+        handler=keep_logs,
+        summary="Say what leased work has logged so far",
+        sends=(MSGPACK,),
+        answers=((204, None),),
     ),
     Route(
         method="POST",

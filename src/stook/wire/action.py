@@ -16,10 +16,10 @@ __all__ = [
     "ActionQuery",
     "Cancel",
     "ChangeBatchLimits",
-    "ChangeLimits",
     "Pause",
     "Resume",
     "Retry",
+    "Split",
 ]
 
 Index = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
@@ -52,12 +52,24 @@ class ActionQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
 
 
+class Split(msgspec.Struct):
+    """What became of the executions that were named, by index: `cancelled` now, `stopping` because they run, `ended`
+    before, and `missing` from the batch."""
+
+    cancelled: list[int]
+    stopping: list[int]
+    ended: list[int]
+    missing: list[int]
+
+
 class Acted(msgspec.Struct):
-    """`affected` executions (of a retry: those queued now), the batch afterwards, and the action as it is recorded."""
+    """`affected` executions (of a retry: those queued now), the batch afterwards, and the action as it is recorded.
+    `items` is given where executions to cancel were named."""
 
     affected: int
     batch: Batch
     action: Action
+    items: Split | None = None
 
 
 class Pause(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -71,34 +83,37 @@ class Resume(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Cancel(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """`hard` also stops what runs. With `indexes` only these executions, and the batch goes on."""
+    """`hard` also stops what runs. With `indexes`, `keys` or a `tag` only these executions end, running ones too, and
+    the batch goes on."""
 
     hard: bool = False
     reason: str = "cancelled by user"
     indexes: list[Index] | None = None
+    keys: list[str] | None = None
+    tag: str | None = None
 
 
-class Retry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Ended executions in `states`, narrowed to one failure `group` or to `indexes`. With `probe` so many go first, the
-    rest once half of them have succeeded."""
+class Retry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """Ended executions in `states`, narrowed to one failure `group`, to the error's `code` or `type`, to a `tag`, to
+    `keys`, `indexes`, or indexes `from` … `to` (the last is not meant); all that is given must hold. With `probe` so
+    many go first, the rest once half of them have succeeded. `overrides` are new inputs by index, of executions that
+    are retried; `merge` is a JSON merge patch of all their inputs, which must be objects."""
 
     states: tuple[str, ...] = ("failed",)
     group: str | None = None
     indexes: list[Index] | None = None
+    keys: list[str] | None = None
+    tag: str | None = None
+    code: str | None = None
+    type: str | None = None
+    from_: Index | None = None
+    to: Index | None = None
     probe: Count | None = None
+    overrides: dict[str, msgspec.Raw] | None = None
+    merge: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
 
 
 class ChangeBatchLimits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Executions of the batch in flight at once; null: no limit."""
 
     max_concurrency: Count | None
-
-
-class ChangeLimits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Of the project, or one of its queues or tasks; what is left out stays."""
-
-    queue: str | None = None
-    task: str | None = None
-    max_concurrency: Count | msgspec.UnsetType | None = msgspec.UNSET
-    paused: bool | None = None
-    weight: float | None = None

@@ -6,10 +6,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from stook.wire.batch import Endpoints
+from stook.wire.log import AttemptLog
 from stook.wire.stamp import Moment, Stamp
 
 __all__ = [
     "Attempt",
+    "Change",
+    "EditExecution",
     "Execution",
     "ExecutionDetail",
     "ExecutionError",
@@ -17,6 +21,7 @@ __all__ = [
     "ExecutionQuery",
     "NewExecution",
     "ResultQuery",
+    "SkipExecution",
     "StateChanges",
     "StateMapQuery",
     "WaitQuery",
@@ -41,21 +46,22 @@ class ExecutionError(msgspec.Struct, kw_only=True, gc=False):
 
 class Execution(msgspec.Struct, kw_only=True, gc=False):
     """`attempts` are those begun in its current `round`, `duration` (seconds) is the last one's; `settle` is its number
-    in the order of outcomes, once it has ended."""
+    in the order of outcomes, once it has ended. `result` is null as well where there is none."""
 
     id: str
     batch_id: str
     index: int
     key: str | None
     state: str
-    input: msgspec.Raw | None
-    result: msgspec.Raw | None
+    input: msgspec.Raw
+    result: msgspec.Raw
     error: ExecutionError | None
     attempts: int
     round: int
     duration: float | None
     finished_at: Stamp | None
     settle: int | None
+    tags: list[str] = []
 
 
 class ExecutionPage(msgspec.Struct):
@@ -76,24 +82,44 @@ class Attempt(msgspec.Struct, kw_only=True):
     error: ExecutionError | None
 
 
+class Change(msgspec.Struct, kw_only=True):
+    """What was done to it by hand: `edit` gave it a new `input`, `skip` ended it. `actor` is the id of a key; null: it
+    was done in the process that holds the store."""
+
+    kind: str
+    input: msgspec.Raw
+    reason: str | None
+    actor: str | None
+    at: Stamp
+
+
 class ExecutionDetail(Execution, kw_only=True, gc=False):
-    """`worker` and `lease_expires_at` while it runs, `due_at` while it is scheduled."""
+    """`worker` and `lease_expires_at` while it runs, `due_at` while it is scheduled. `original_input` is what was
+    submitted, where `changes` have changed it since: `input` is what its last or next attempt gets."""
 
     task: str
     priority: int
     history: list[Attempt]
+    original_input: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+    changes: list[Change] = []
     worker: str | None
     lease_expires_at: Stamp | None
     due_at: Stamp | None
+    logs: list[AttemptLog] = []
+    """Of attempts that have said something."""
 
 
 class ExecutionQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
-    """Filters are joined by and. `state` may name several, with commas between; `group` is a failure's fingerprint;
-    `from` and `to` bound the indexes, the last is not meant. `after` is `next` of the page before."""
+    """Filters are joined by and. `state` may name several, with commas between; `group` is a failure's fingerprint,
+    `code` and `type` are its error's; `from` and `to` bound the indexes, the last is not meant. `after` is `next` of
+    the page before."""
 
     state: str | None = None
     group: str | None = None
     key: str | None = None
+    tag: str | None = None
+    code: str | None = None
+    type: str | None = None
     from_: Index | None = None
     to: Index | None = None
     after: Index = 0
@@ -106,8 +132,9 @@ class ResultQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     a row's `settle` + 1 goes on behind it."""
 
     order: Literal["input", "settled"] = "input"
-    format: Literal["ndjson", "csv", "json"] = "ndjson"
+    format: Literal["ndjson", "csv", "json", "parquet"] = "ndjson"
     state: str | None = None
+    tag: str | None = None
     after: At = 0
 
 
@@ -134,6 +161,18 @@ class NewExecution(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     delay: float | None = None
     expires_in: float | None = None
     metadata: dict[str, Any] | None = None
+    webhooks: Endpoints | None = None
+
+
+class EditExecution(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The `input` of its next attempt. With `retry` one that ended badly is tried again at once."""
+
+    input: msgspec.Raw
+    retry: bool = True
+
+
+class SkipExecution(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    reason: str = "skipped by user"
 
 
 class WaitQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

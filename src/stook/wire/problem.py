@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Problem", "Refused"]
+__all__ = ["Problem", "QuotaProblem", "Refused"]
+
+
+class QuotaProblem(msgspec.Struct, kw_only=True):
+    """`name` is the project's limit that was hit, `limit` its value; `used` of it is taken (null: it is a rate), `room`
+    items or bytes may still come now; `retry_after` seconds may help, null: nobody knows."""
+
+    name: str
+    limit: float
+    used: float | None
+    room: int
+    retry_after: float | None
 
 
 class Problem(msgspec.Struct, kw_only=True):
@@ -18,6 +29,10 @@ class Problem(msgspec.Struct, kw_only=True):
     field: str | None = None
     expected: int | None = None
     """`offset_mismatch`: the offset to go on with."""
+    state: str | None = None
+    """`conflict`: the state the execution is in."""
+    quota: QuotaProblem | None = None
+    """`quota_exceeded`: by how much."""
 
 
 class Refused(msgspec.Struct):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from stook.core.policy import TaskPolicy
@@ -16,7 +18,7 @@ class Task(msgspec.Struct, kw_only=True):
     name: str
     queue: str
     policy: TaskPolicy
-    schema: msgspec.Raw | None
+    schema: dict[str, Any] | None
     seen_at: Stamp
     workers: int
 

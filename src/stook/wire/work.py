@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from stook.core.log import AttemptLogs
 from stook.core.outcome import Settlement
 from stook.core.payload import encode as encode_json
 from stook.core.policy import TaskPolicy
@@ -15,6 +16,7 @@ __all__ = [
     "LONGEST_WAIT",
     "MSGPACK",
     "ClaimWork",
+    "KeepLogs",
     "RenewLeases",
     "SeeTask",
     "SeeWorker",
@@ -77,6 +79,12 @@ class Waited(msgspec.Struct):
 
 class SettleWork(msgspec.Struct, forbid_unknown_fields=True):
     settlements: list[Settlement]
+
+
+class KeepLogs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What executions that go on have said. Of tokens that are not live any more it is left out."""
+
+    logs: list[AttemptLogs]
 
 
 class RenewLeases(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

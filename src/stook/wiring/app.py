@@ -11,7 +11,7 @@ from stook.config.settings import read_settings
 from stook.core.errors import ConfigError
 from stook.core.payload import decode
 from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy, TaskPolicy
-from stook.engine.quota import UNCHANGED, Unchanged
+from stook.core.unchanged import UNCHANGED, Unchanged
 from stook.wiring.task import Task
 
 if TYPE_CHECKING:

@@ -15,6 +15,8 @@ from stook.files.csv_rows import read_csv
 from stook.files.jsonl import read_jsonl
 from stook.files.keys import NoKey, extract_keys
 from stook.files.parquet_rows import read_parquet
+from stook.files.tags import extract_tags, tags_from
+from stook.wiring.parquet_results import ParquetResults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,18 +35,54 @@ class BodyItems:
     """Implements `stook.server.ports.ItemDecoder`."""
 
     def read(
-        self, body: Readable, kind: BodyFormat, *, key: str | None, dedupe_key: str | None, most: int
+        self, body: Readable, kind: BodyFormat, *, key: str | None, dedupe_key: str | None, tag: str | None, most: int
     ) -> Iterator[Block]:
         index = 0
         for block in _blocks(body, kind, most):
             _check_sizes(block, index, most, body.name)
-            yield _marked(block.payloads, index, block.lines, body.name, None, key, dedupe_key)
+            made = _marked(block.payloads, index, block.lines, body.name, None, key, dedupe_key)
+            made.tags = None if tag is None else _tags(block.payloads, tag, index, block.lines, body.name)
+            yield made
             index += len(block.payloads)
 
+    def parquet(self) -> ParquetResults:
+        return ParquetResults()
+
     def marked(
-        self, payloads: Sequence[bytes], *, keys: Sequence[str] | None, key: str | None, dedupe_key: str | None
+        self,
+        payloads: Sequence[bytes],
+        *,
+        keys: Sequence[str] | None,
+        key: str | None,
+        dedupe_key: str | None,
+        tags: Sequence[str | list[str] | None] | None,
+        tag: str | None,
     ) -> Block:
-        return _marked(payloads, 0, None, None, keys, key, dedupe_key)
+        made = _marked(payloads, 0, None, None, keys, key, dedupe_key)
+        if tag is not None:
+            made.tags = _tags(payloads, tag, 0, None, None)
+        elif tags is not None:
+            made.tags = _taken(tags_from(tags, "what is given as its tags"), 0, None, None)
+        return made
+
+
+def _tags(
+    payloads: Sequence[bytes], field: str, index: int, lines: Sequence[int] | None, name: str | None
+) -> list[Sequence[str]]:
+    return _taken(extract_tags(payloads, field), index, lines, name)
+
+
+def _taken(
+    found: list[Sequence[str]] | NoKey, index: int, lines: Sequence[int] | None, name: str | None
+) -> list[Sequence[str]]:
+    if isinstance(found, NoKey):
+        raise InputError(
+            f"no tag: {found.reason}",
+            index=index + found.position,
+            where=None if lines is None or name is None else place(name, lines[found.position]),
+            hint="a tag is a string or a number; null or an empty list: none",
+        )
+    return found
 
 
 def _blocks(body: Readable, kind: BodyFormat, most: int) -> Iterator[FileBlock]:

@@ -13,6 +13,7 @@ from stook.engine.names import MAX_KEY_BYTES, check_name
 from stook.engine.service import Block
 from stook.files.iterate import async_blocks, blocks
 from stook.files.keys import NoKey, extract_keys, keys_from
+from stook.files.tags import extract_tags
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -29,12 +30,14 @@ SMALL: Final = 50_000
 _PAIRS: Final = 100
 
 
-def item_blocks(items: Iterable[Any], *, key: Field, dedupe_key: Field, most: int) -> Iterable[Block]:
+def item_blocks(
+    items: Iterable[Any], *, key: Field, dedupe_key: Field, tag: str | None = None, most: int
+) -> Iterable[Block]:
     """Of a short list, or another sequence or set, all of them, checked; of anything else one at a time as it is
     consumed."""
     if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, Iterable):
         raise InputError(f"{_kind(items)} is one value, not many", hint="put it into a list, or use submit")
-    made = _blocks(items, key, dedupe_key, most)
+    made = _blocks(items, key, _Marks(dedupe_key, tag), most)
     if not isinstance(items, SequenceABC | AbstractSet) or len(items) > SMALL:
         return made
     whole = list(made)
@@ -43,17 +46,16 @@ def item_blocks(items: Iterable[Any], *, key: Field, dedupe_key: Field, most: in
 
 
 async def async_item_blocks(
-    items: AsyncIterable[Any], *, key: Field, dedupe_key: Field, most: int
+    items: AsyncIterable[Any], *, key: Field, dedupe_key: Field, tag: str | None = None, most: int
 ) -> AsyncIterator[Block]:
-    marks = _Marks(dedupe_key)
+    marks = _Marks(dedupe_key, tag)
     index = 0
     async for block in async_blocks(marks.awatch(items), key=key, max_item_bytes=most):
         yield marks.block(block, index)
         index += len(block.payloads)
 
 
-def _blocks(items: Iterable[Any], key: Field, dedupe_key: Field, most: int) -> Iterator[Block]:
-    marks = _Marks(dedupe_key)
+def _blocks(items: Iterable[Any], key: Field, marks: _Marks, most: int) -> Iterator[Block]:
     index = 0
     for block in blocks(marks.watch(items), key=key, max_item_bytes=most):
         yield marks.block(block, index)
@@ -84,9 +86,10 @@ def _kind(items: object) -> str:
 
 
 class _Marks:
-    """Dedupe keys of the items of the next blocks, and a look at their callers' keys."""
+    """Dedupe keys and tags of the items of the next blocks, and a look at their callers' keys."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, tag: str | None) -> None:
+        self._tag = tag
         self._field = field
         self._ready: deque[object] = deque()
 
@@ -99,7 +102,19 @@ class _Marks:
     def block(self, block: FileBlock, index: int) -> Block:
         """`index` is that of its first item."""
         _check_lengths("key", block.keys or (), index)
-        return Block(block.payloads, block.keys, self._of(block, index))
+        return Block(block.payloads, block.keys, self._of(block, index), self._tags(block, index))
+
+    def _tags(self, block: FileBlock, index: int) -> Sequence[Sequence[str]] | None:
+        if self._tag is None:
+            return None
+        found = extract_tags(block.payloads, self._tag)
+        if isinstance(found, NoKey):
+            raise InputError(
+                f"no tag: {found.reason}",
+                index=index + found.position,
+                hint="a tag is a string or a number; null or an empty list: none",
+            )
+        return found
 
     def _of(self, block: FileBlock, index: int) -> Sequence[str | None] | None:
         if self._field is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stook.core.errors import ConfigError, NotInstalled
+from stook.core.shown_url import shown_url
 from stook.engine.blobs import Blobs
 from stook.store.blob_folder import BlobFolder
 from stook.store.blob_rows import BlobRows
@@ -41,7 +42,8 @@ async def open_store(
             # As it is now: the folder may be another one when the next connection is made.
             path = Path(path_of(settings.url)).absolute()  # noqa: ASYNC240 - asks for the name of a folder
             if not create and not path.exists():
-                raise NotInstalled(f"there is no store at {path}", hint="`stook run` makes one; --store names another")
+                place = shown_url(str(path))  # which was to be a server's address, perhaps
+                raise NotInstalled(f"there is no store at {place}", hint="`stook run` makes one; --store names another")
             store = SqliteStore(f"sqlite:///{path}", clock=clock, synchronous=settings.synchronous)
             blobs = BlobFolder(f"{path}.blobs")
         case "postgresql" | "postgres":

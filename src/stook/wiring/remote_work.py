@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from stook.core.errors import MissingExtra, StoreError
 from stook.engine import process
+from stook.telemetry.tracing import Tracing
 from stook.wire.work import SeeTask
 from stook.wiring.task_entry import entry_of
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from stook.client.remote_source import RemoteSource
+    from stook.core.log import LogLimits
     from stook.worker.definition import TaskDefinition
+    from stook.worker.meter import Meter
     from stook.worker.runtime import WorkerRuntime
 
 __all__ = ["RemoteWorker", "working_from_afar"]
@@ -31,6 +34,10 @@ class RemoteWorker:
     def __init__(self, runtime: WorkerRuntime, source: RemoteSource) -> None:
         self._runtime = runtime
         self._source = source
+
+    @property
+    def name(self) -> str:
+        return self._runtime.name
 
     @property
     def failure(self) -> BaseException | None:
@@ -49,6 +56,8 @@ async def working_from_afar(
     lease: float = 60.0,
     grace: float = 30.0,
     name: str | None = None,
+    meter: Meter | None = None,
+    logs: LogLimits | None = None,
 ) -> AsyncIterator[RemoteWorker]:
     """A worker for `tasks` of the key's project while the context is open; on leaving it stops gracefully.
     `StoreError` if the server does not answer at the start, or refuses the key."""
@@ -66,6 +75,9 @@ async def working_from_afar(
         lease=lease,
         grace=grace,
         poll_interval=POLL,
+        meter=meter,
+        spans=Tracing(),
+        logs=logs,
     )
     async with contextlib.AsyncExitStack() as leaving:
         leaving.push_async_callback(source.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import ipaddress
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from stook.wiring.session import Session
+    from stook.worker.meter import Meter
 
 __all__ = ["Served", "check_server_installed", "serving"]
 
 log = logging.getLogger("stook.server")
-_NEEDED: Final = ("starlette", "uvicorn", "zstandard")
+_NEEDED: Final = ("starlette", "uvicorn", "httptools", "zstandard", "prometheus_client", "httpx", "cryptography")
 
 
 class Served(NamedTuple):
@@ -26,18 +28,30 @@ class Served(NamedTuple):
     key: str | None
     """The secret of the first admin key, where it was made now or chosen beforehand."""
     is_new: bool
+    meter: Meter
+    """For workers of this process: what they do is told with what the server does."""
 
 
 @contextlib.asynccontextmanager
 async def serving(session: Session, *, host: str, port: int, grace: float, key: str | None) -> AsyncIterator[Served]:
     """Answers on `host` and `port` (0: any that is free) while the context is open; on leaving, requests under way may
-    end for `grace` seconds, and followers are told to come back. `key` presets the first admin key."""
+    end for `grace` seconds, as may deliveries to webhooks, and followers are told to come back. `key` presets the first
+    admin key."""
     check_server_installed()
     from stook.server.lifecycle import Server  # noqa: PLC0415 - its libraries are an extra
     from stook.server.services import Services  # noqa: PLC0415
     from stook.wiring.body_items import BodyItems  # noqa: PLC0415
+    from stook.wiring.endpoint_secrets import EndpointSecretsOf  # noqa: PLC0415
+    from stook.wiring.webhooks import Delivery  # noqa: PLC0415
 
-    services = Services(session.store, session.engine.blobs, BodyItems())
+    delivery = Delivery(session, grace=grace)
+    services = Services(
+        session.store,
+        session.engine.blobs,
+        BodyItems(),
+        metrics=session.settings.metrics,
+        endpoint_secrets=EndpointSecretsOf(session.settings, session.store),
+    )
     server = Server(services, host=host, port=port, grace=grace)
     try:
         made = await services.keys.ensure_first(key)
@@ -50,9 +64,10 @@ async def serving(session: Session, *, host: str, port: int, grace: float, key: 
         url = await server.start()
         if not _is_loopback(host):
             log.warning("whoever reaches this machine can reach %s; keys and data travel in clear without TLS", url)
-        yield Served(url, known, made is not None)
+        delivery.start()
+        yield Served(url, known, made is not None, services.figures.workers)
     finally:
-        await server.stop()
+        await asyncio.gather(server.stop(), delivery.stop())
 
 
 def check_server_installed() -> None:

@@ -56,7 +56,7 @@ class Submission:
             return batch_id
         try:
             for block in blocks:
-                call(intake.add(block.payloads, block.keys, block.dedupe))
+                call(intake.add(block.payloads, block.keys, block.dedupe, block.tags))
             call(self._end(batch_id, intake))
         except BaseException as error:
             call(self._give_up(batch_id, intake, error))
@@ -70,7 +70,7 @@ class Submission:
             return batch_id
         try:
             async for block in blocks if isinstance(blocks, AsyncIterator) else _as_async(blocks):
-                await call(intake.add(block.payloads, block.keys, block.dedupe))
+                await call(intake.add(block.payloads, block.keys, block.dedupe, block.tags))
             await call(self._end(batch_id, intake))
         except BaseException as error:
             await call(self._give_up(batch_id, intake, error))

@@ -6,6 +6,7 @@ import functools
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
 
+from stook.client.waiting import ItemBells
 from stook.core.errors import ConfigError, OptionError, PayloadTooLarge
 from stook.core.payload import decode, encode
 from stook.engine.names import check_name
@@ -142,13 +143,13 @@ class Task(Generic[P, R, T]):
 
     @staticmethod
     def _blocks(session: Session, items: Iterable[Any], options: MapOptions) -> Iterable[Block]:
-        key, dedupe_key = options.get("key"), options.get("dedupe_key")
-        return item_blocks(items, key=key, dedupe_key=dedupe_key, most=session.engine.blobs.most)
+        key, dedupe_key, tag = options.get("key"), options.get("dedupe_key"), options.get("tag")
+        return item_blocks(items, key=key, dedupe_key=dedupe_key, tag=tag, most=session.engine.blobs.most)
 
     @staticmethod
     def _async_blocks(session: Session, items: AsyncIterable[Any], options: MapOptions) -> AsyncIterator[Block]:
-        key, dedupe_key = options.get("key"), options.get("dedupe_key")
-        return async_item_blocks(items, key=key, dedupe_key=dedupe_key, most=session.engine.blobs.most)
+        key, dedupe_key, tag = options.get("key"), options.get("dedupe_key"), options.get("tag")
+        return async_item_blocks(items, key=key, dedupe_key=dedupe_key, tag=tag, most=session.engine.blobs.most)
 
     async def _submit(
         self, session: Session, payload: Any, dedupe_key: str | None, options: SubmitOptions, backend: Any
@@ -162,7 +163,7 @@ class Task(Generic[P, R, T]):
         if len(raw) > most:
             raise PayloadTooLarge(len(raw), most)
         batch_id, index, created = await session.engine.submit_one(self.name, self.policy, raw, chosen, dedupe_key)
-        return AsyncExecution(backend, backend, batch_id, index, read, created=created)
+        return AsyncExecution(backend, ItemBells(backend), batch_id, index, read, created=created)
 
 
 def _name_of(handler: Callable[..., Any]) -> str:

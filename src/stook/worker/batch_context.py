@@ -6,15 +6,17 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from stook.core.errors import OptionError
-from stook.worker.context import raise_if_set, task_logger
+from stook.worker.context import raise_if_set
 from stook.worker.failures import NotAvailableInBatch
+from stook.worker.logs.logger import task_logger
 from stook.worker.signals import AsyncSignal, SyncSignal
 from stook.worker.verdicts import Fail
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
 
-    from stook.worker.context import TaskLogger
+    from stook.worker.logs.logger import Log, TaskLogger
 
 __all__ = ["BatchContext", "Gathering", "SyncBatchContext"]
 
@@ -28,7 +30,8 @@ _OF_ONE_EXECUTION = frozenset(
 
 
 class Gathering(NamedTuple):
-    """What is known of a group when its handler is called. `formed` is a `time.monotonic()`, `cancelled` lives on."""
+    """What is known of a group when its handler is called. `formed` is a `time.monotonic()`, `cancelled` lives on.
+    `ids` are its members' execution ids; `log` opens the log that they share."""
 
     task: str
     queue: str
@@ -38,6 +41,8 @@ class Gathering(NamedTuple):
     formed: float
     timeout: float | None
     cancelled: AbstractSet[int]
+    ids: Callable[[], Sequence[str]] = tuple
+    log: Callable[[], Log | None] | None = None
 
 
 class _Group:
@@ -83,12 +88,28 @@ class _Group:
 
     @property
     def logger(self) -> TaskLogger:
-        """Named `stook.task.<task>`; its records carry task, queue, group_id and size."""
+        """Named `stook.task.<task>`; its records carry task, queue, group_id and size. What it says is in the log of
+        every member: it is stored once, and the limits of a log hold for the group as one."""
         if self._logger is None:
-            known = self._gathering
-            extra = {"task": known.task, "queue": known.queue, "group_id": known.group_id, "size": known.size}
-            self._logger = task_logger(known.task, extra)
+            self._logger = task_logger(self.task, self._extra(), self._gathering.log)
         return self._logger
+
+    def logger_of(self, index: int) -> TaskLogger:
+        """As `logger`, about the member at `index` alone: only its log shows it."""
+        size = self._gathering.size
+        if not 0 <= index < size:
+            raise OptionError(f"logger_of({index!r}): the group has members 0 to {size - 1}")
+        execution_id = self._gathering.ids()[index]
+        extra = {**self._extra(), "execution_id": execution_id}
+        return task_logger(self.task, extra, self._gathering.log, execution_id)
+
+    def captured_log(self) -> Log | None:
+        """Where `CapturedLogs` puts lines; None where nothing is captured."""
+        return None if self._gathering.log is None else self._gathering.log()
+
+    def _extra(self) -> dict[str, object]:
+        known = self._gathering
+        return {"task": known.task, "queue": known.queue, "group_id": known.group_id, "size": known.size}
 
     def fail(self, index: int, error: BaseException | str, *, retry: bool = True) -> None:
         """The member at `index` failed, whatever the handler returns for it."""

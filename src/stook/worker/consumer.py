@@ -110,7 +110,7 @@ class Consumer:
             ended: bytes | Trouble | BaseException
             context = copy()
             try:
-                coroutine = held.handler(payload) if held.plain else held.begin(offset, payload)
+                coroutine = held.handler(payload) if held.plain else context.run(held.begin, offset, payload)
                 step = context.run(coroutine.send, None)
             except StopIteration as stop:
                 try:

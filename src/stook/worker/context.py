@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from stook.worker.failures import Cancelled
+from stook.worker.logs.logger import task_logger
 from stook.worker.signals import AsyncSignal, SyncSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Callable
 
     from stook.worker.assignment import Assignment
+    from stook.worker.logs.logger import Log, TaskLogger
     from stook.worker.signals import Signal
 
-__all__ = ["Context", "SyncContext", "TaskLogger", "raise_if_set"]
-
-
-class TaskLogger(logging.LoggerAdapter[logging.Logger]):
-    """Adds what names the attempt to every record, beside what `extra=` gives."""
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
-        return msg, kwargs
-
-
-def task_logger(task: str, extra: Mapping[str, object]) -> TaskLogger:
-    return TaskLogger(logging.getLogger(f"stook.task.{task}"), extra)
+__all__ = ["Context", "SyncContext", "raise_if_set"]
 
 
 def raise_if_set(signal: Signal) -> None:
@@ -38,11 +27,12 @@ def raise_if_set(signal: Signal) -> None:
 
 
 class _Attempt:
-    __slots__ = ("_assignment", "_logger", "_offset", "deadline")
+    __slots__ = ("_assignment", "_log", "_logger", "_offset", "deadline")
 
-    def __init__(self, assignment: Assignment, offset: int) -> None:
+    def __init__(self, assignment: Assignment, offset: int, log: Callable[[], Log | None] | None = None) -> None:
         self._assignment = assignment
         self._offset = offset
+        self._log = log
         self._logger: TaskLogger | None = None
         self.deadline: float | None = None if assignment.timeout is None else time.monotonic() + assignment.timeout
         """When the attempt times out, on the clock of `time.monotonic()`."""
@@ -75,7 +65,8 @@ class _Attempt:
 
     @property
     def logger(self) -> TaskLogger:
-        """Named `stook.task.<task>`; its records carry task, queue, execution_id and attempt."""
+        """Named `stook.task.<task>`; its records carry task, queue, execution_id and attempt. What it says is in the
+        execution's log, too."""
         if self._logger is None:
             self._logger = task_logger(
                 self.task,
@@ -85,8 +76,13 @@ class _Attempt:
                     "execution_id": self.execution_id,
                     "attempt": self.attempt,
                 },
+                self._log,
             )
         return self._logger
+
+    def captured_log(self) -> Log | None:
+        """Where `CapturedLogs` puts lines; None where nothing is captured."""
+        return None if self._log is None else self._log()
 
 
 class Context(_Attempt):
@@ -94,8 +90,8 @@ class Context(_Attempt):
 
     __slots__ = ("signal",)
 
-    def __init__(self, assignment: Assignment, offset: int) -> None:
-        super().__init__(assignment, offset)
+    def __init__(self, assignment: Assignment, offset: int, log: Callable[[], Log | None] | None = None) -> None:
+        super().__init__(assignment, offset, log)
         self.signal = AsyncSignal()
 
     def raise_if_cancelled(self) -> None:
@@ -108,8 +104,8 @@ class SyncContext(_Attempt):
 
     __slots__ = ("signal",)
 
-    def __init__(self, assignment: Assignment, offset: int) -> None:
-        super().__init__(assignment, offset)
+    def __init__(self, assignment: Assignment, offset: int, log: Callable[[], Log | None] | None = None) -> None:
+        super().__init__(assignment, offset, log)
         self.signal = SyncSignal()
 
     def raise_if_cancelled(self) -> None:

@@ -10,6 +10,8 @@ import logging
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from stook.core.errors import StoreError, StoreUnavailable
 from stook.worker.backoff import pause_after
 from stook.worker.source import Settlement
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from stook.worker.held import Held
     from stook.worker.live import Live
+    from stook.worker.meter import Meter
     from stook.worker.source import Source
 
 __all__ = ["Flusher"]
@@ -35,8 +38,17 @@ _Part = tuple["Held", Settlement, int]
 class Flusher:
     """`failed` is called with an error that no retry can help: the store is full, or may not be written."""
 
-    def __init__(self, source: Source, live: Live, *, interval: float, failed: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        live: Live,
+        *,
+        interval: float,
+        failed: Callable[[BaseException], None],
+        meter: Meter | None = None,
+    ) -> None:
         self._source = source
+        self._meter = meter
         self._live = live
         self._interval = interval
         self._failed = failed
@@ -103,6 +115,7 @@ class Flusher:
     async def _settle(self, parts: list[_Part]) -> None:
         failures = 0
         while parts:
+            began = perf_counter_ns()
             try:
                 settled = await self._source.settle([settlement for _, settlement, _ in parts])
             except StoreUnavailable as error:
@@ -119,6 +132,9 @@ class Flusher:
                 await self._divide(parts, error)
                 return
             else:
+                if self._meter is not None:
+                    kept = [part for part in parts if part[1].token not in settled.lost] if settled.lost else parts
+                    self._meter.settled([(held.piece, one) for held, one, _ in kept], perf_counter_ns() - began)
                 for token in settled.lost:
                     lost = self._live.get(token)
                     if lost is not None:
@@ -136,6 +152,11 @@ class Flusher:
             await self._settle(parts[middle:])
             return
         held, settlement, count = parts[0]
+        if settlement.logs:
+            logger.warning("outcomes of %s are stored without what was logged: %s", held.piece.task, error)
+            bare = msgspec.structs.replace(settlement, logs=())
+            await self._settle([(held, bare, count)])
+            return
         if count > 1:
             for half in _halves(settlement):
                 await self._settle([(held, half, len(half.offsets) + len(half.troubles))])

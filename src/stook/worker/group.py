@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from functools import partial
 from itertools import chain
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from stook.worker.batch_context import Gathering
 from stook.worker.consumer import Call
 from stook.worker.drive import foreign
 from stook.worker.event import Event
 from stook.worker.group_ending import Ending, Run
+from stook.worker.logs.captured import CapturedLog
+from stook.worker.logs.tracking import CURRENT, tracking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
     from stook.worker.held import Held
     from stook.worker.signals import Reason, Signal
     from stook.worker.slots import Slots
+    from stook.worker.spans import GroupSpan
 
 __all__ = ["Group"]
+
+_opening: Final = threading.Lock()
 
 
 class Group:
@@ -37,8 +43,10 @@ class Group:
         formed: float,
         began: Callable[[int], None],
         ran: Callable[[int, int], None],
+        log: CapturedLog | None = None,
     ) -> None:
-        """`began(size)` is told when it leaves the queue, `ran(items, nanoseconds)` when its call is over."""
+        """`began(size)` is told when it leaves the queue, `ran(items, nanoseconds)` when its call is over. `log` is
+        that of the group it is a half of."""
         self.runs = runs
         self.closed_by = closed_by
         self.formed = formed
@@ -49,7 +57,10 @@ class Group:
         self._cancelled: set[int] = set()
         self._context: BatchContext | SyncBatchContext | None = None
         self._consumer: Consumer | None = None
+        self._span: GroupSpan | None = None
         self._positions: dict[tuple[int, int], int] | None = None
+        self._log = log
+        self._members: list[str] | None = None
 
     def __len__(self) -> int:
         return sum(len(run.offsets) for run in self.runs)
@@ -78,6 +89,8 @@ class Group:
         took = perf_counter_ns() - started
         if took > held.limit:
             raised = held.late(took)
+        if self._span is not None:
+            self._span.end(raised)
         self._ran(len(self), took)
         ending = Ending(
             self.runs,
@@ -94,7 +107,7 @@ class Group:
 
     def _arguments(self, definition: TaskDefinition) -> tuple[Any, ...]:
         parameters = definition.parameters
-        if parameters.context:
+        if parameters.context or tracking.wanted:
             first = self.runs[0].held
             self._context = definition.group_context(
                 Gathering(
@@ -106,6 +119,8 @@ class Group:
                     formed=self.formed,
                     timeout=first.assignment.timeout,
                     cancelled=self._cancelled,
+                    ids=self._ids,
+                    log=self._open_log,
                 )
             )
             self.signal = self._context.signal
@@ -126,11 +141,29 @@ class Group:
                 )
             case unknown:
                 assert_never(unknown)
-        return given if self._context is None else (*given, self._context)
+        return (*given, self._context) if parameters.context else given
+
+    def _open_log(self) -> CapturedLog | None:
+        """From any thread. One for all members, made when something is said."""
+        limits = self.runs[0].held.log_limits
+        if self._log is None and limits is not None:
+            with _opening:
+                if self._log is None:
+                    log = CapturedLog(limits, shared=True)
+                    for run in self.runs:
+                        run.held.logs.update(dict.fromkeys(run.offsets, log))
+                    self._log = log
+        return self._log
 
     async def _call(self, consumer: Consumer, definition: TaskDefinition, started: int) -> Any:
         given = self._arguments(definition)
         context = self._slots.base.copy()
+        if self._context is not None:
+            context.run(CURRENT.set, self._context)
+        if self._slots.spans is not None:
+            self._span = self._slots.spans.of_group([run.held.piece for run in self.runs], len(self))
+            if self._span is not None:
+                context.run(self._span.begin)
         limit = self.runs[0].held.limit
         if not definition.is_async:
             self._register()
@@ -169,11 +202,21 @@ class Group:
         self._consumer.ask(held, offset, reason)
 
     def _ids(self) -> list[str]:
-        return [run.held.assignment.execution_id(offset) for run in self.runs for offset in run.offsets]
+        if self._members is None:
+            self._members = [run.held.assignment.execution_id(offset) for run in self.runs for offset in run.offsets]
+        return self._members
 
     def _run_halves(self, halves: list[list[Run]]) -> None:
         for runs in reversed(halves):
-            half = Group(runs, slots=self._slots, closed_by="bisect", formed=self.formed, began=_nobody, ran=self._ran)
+            half = Group(
+                runs,
+                slots=self._slots,
+                closed_by="bisect",
+                formed=self.formed,
+                began=_nobody,
+                ran=self._ran,
+                log=self._log,
+            )
             self._slots.add_group(half, first=True)
 
 

@@ -8,16 +8,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stook.worker.held import Held
+    from stook.worker.meter import Meter
 
 __all__ = ["Live"]
 
 
 class Live:
-    """`changed` is called each time a slice went."""
+    """`changed` is called each time a slice went, `meter` hears of those that were lost."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], meter: Meter | None = None) -> None:
         self._by_token: dict[int, Held] = {}
         self._changed = changed
+        self._meter = meter
         self.in_flight = 0
         """Executions claimed and not yet settled."""
 
@@ -50,6 +52,8 @@ class Live:
     def lose(self, held: Held) -> None:
         if held in self:
             self.in_flight -= held.unsettled
+            if self._meter is not None:
+                self._meter.lost(held.piece, held.unsettled)
             self._remove(held)
             held.lose()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,14 +20,18 @@ from stook.core.errors import StookError, StoreUnavailable
 from stook.worker.backoff import pause_after
 from stook.worker.held import Held
 from stook.worker.source import Claim
+from stook.worker.traced import TracedHeld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from stook.core.log import LogLimits
     from stook.worker.definition import TaskDefinition
     from stook.worker.lanes import Lane
     from stook.worker.live import Live
+    from stook.worker.meter import Meter
     from stook.worker.source import Claimed, Slice, Source
+    from stook.worker.spans import Spans
 
 __all__ = ["Identity", "Puller"]
 
@@ -63,6 +68,9 @@ class Puller:
         tasks: Mapping[str, TaskDefinition],
         note: Callable[[Held], None],
         identity: Identity,
+        meter: Meter | None = None,
+        spans: Spans | None = None,
+        log_limits: LogLimits | None = None,
     ) -> None:
         self._source = source
         self._lanes = lanes
@@ -70,6 +78,9 @@ class Puller:
         self._tasks = tasks
         self._note = note
         self._identity = identity
+        self._meter = meter
+        self._spans = spans
+        self._log_limits = log_limits
         self._full: list[Lane] = []
         """Lanes that had no room when the last round looked."""
         self._woken: asyncio.Future[None] | None = None
@@ -177,6 +188,8 @@ class Puller:
             logger.warning("cannot claim work, trying on: %s", error)
             return None
         self._failures = 0
+        if self._meter is not None:
+            self._meter.claimed(claimed.slices, perf_counter_ns() - began)
         if idle:
             self._suspects_since = None
         elif claimed.suspects and self._suspects_since is None:
@@ -202,7 +215,17 @@ class Puller:
         definition = self._tasks.get(piece.task)
         if definition is None or piece.task not in lane.tasks:
             raise StookError(f"the source gave work for task {piece.task!r}, which was not asked for")
-        held = Held(piece, definition, note=self._note, expires=expires, pace=None if definition.batched else lane.pace)
+        spans = None
+        if piece.trace is not None and self._spans is not None and not definition.batched:
+            spans = self._spans.of(piece)
+        held = (Held if spans is None else partial(TracedHeld, spans))(
+            piece,
+            definition,
+            note=self._note,
+            expires=expires,
+            pace=None if definition.batched else lane.pace,
+            log_limits=self._log_limits,
+        )
         self._live.add(held)
         return held
 

@@ -16,11 +16,13 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from stook.core.errors import ConfigError
+from stook.core.log import LogLimits
 from stook.worker.flusher import Flusher
 from stook.worker.group_lane import GroupLane
 from stook.worker.held import NEVER
 from stook.worker.lanes import SlotLane
 from stook.worker.live import Live
+from stook.worker.logs.keeper import LogKeeper
 from stook.worker.outbox import Outbox
 from stook.worker.pace import Pace
 from stook.worker.processes.lane import ProcessLane
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 
     from stook.worker.definition import TaskDefinition
     from stook.worker.lanes import Lane
+    from stook.worker.meter import Meter
     from stook.worker.source import Renewed, Source
+    from stook.worker.spans import Spans
 
 __all__ = ["WorkerRuntime"]
 
@@ -51,7 +55,8 @@ class WorkerRuntime:
 
     `concurrency` is handler calls at once, a group being one; tasks of kind `process` run in `processes` children
     instead (default: one per processor). Seconds everywhere. `failure` is set when no retry can help (a full disk, a
-    source that breaks its protocol): nothing more is claimed, and `drain` raises it.
+    source that breaks its protocol): nothing more is claimed, and `drain` raises it. `logs` bounds what is captured of
+    one attempt.
     """
 
     def __init__(
@@ -66,6 +71,9 @@ class WorkerRuntime:
         grace: float = 30.0,
         flush_interval: float = 0.005,
         poll_interval: float = 1.0,
+        meter: Meter | None = None,
+        spans: Spans | None = None,
+        logs: LogLimits | None = None,
     ) -> None:
         for option, value in (("concurrency", concurrency), ("processes", processes)):
             if value is not None and value < 1:
@@ -87,9 +95,16 @@ class WorkerRuntime:
         self._processes = processes
         self._grace = grace
         self._flush_interval = flush_interval
+        self._meter = meter
+        self._spans = spans
+        self._log_limits = logs or LogLimits()
         self._started = False
         self._stopped: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
+
+    @property
+    def name(self) -> str:
+        return self._identity.worker
 
     @property
     def in_flight(self) -> int:
@@ -103,6 +118,15 @@ class WorkerRuntime:
             return 0
         return self._slots.busy + (0 if self._children is None else self._children.busy)
 
+    @property
+    def capacity(self) -> int:
+        """Slots and children there are."""
+        return self._concurrency + (0 if self._children is None else self._children.count) if self._started else 0
+
+    @property
+    def _captured(self) -> LogLimits | None:
+        return self._log_limits if self._log_limits.lines else None
+
     # ------------------------------------------------------------------------------------------------------ life
 
     async def start(self) -> None:
@@ -115,11 +139,14 @@ class WorkerRuntime:
         self._failed: asyncio.Future[None] = loop.create_future()
         self._idle = asyncio.Event()
         self._outbox = Outbox(loop, self._fail)
-        self._live = Live(self._changed)
+        self._live = Live(self._changed, self._meter)
         self._slots = Slots(
             self._concurrency, outbox=self._outbox, poke=self._poke, quiet=self._quiet, failed=self._fail
         )
-        self._flusher = Flusher(self._source, self._live, interval=self._flush_interval, failed=self._fail)
+        self._slots.spans = self._spans
+        self._flusher = Flusher(
+            self._source, self._live, interval=self._flush_interval, failed=self._fail, meter=self._meter
+        )
         self._lanes = self._make_lanes()
         self._puller = Puller(
             self._source,
@@ -128,7 +155,11 @@ class WorkerRuntime:
             tasks=self._tasks,
             note=self._flusher.note,
             identity=self._identity,
+            meter=self._meter,
+            spans=self._spans,
+            log_limits=self._captured,
         )
+        self._keeper = LogKeeper(self._source, self._live)
         self._renewal = Renewal(
             self._source, self._live, worker=name, lease=lease, outbox=self._outbox, apply=self._renewed
         )
@@ -143,6 +174,8 @@ class WorkerRuntime:
         self._flushing = self._watched(self._flusher.start())
         self._pulling = self._watched(loop.create_task(self._puller.run(), name="stook puller"))
         self._ticking = loop.call_later(TICK, self._tick)
+        if self._meter is not None:
+            self._meter.attach(self)
 
     async def drain(self, timeout: float | None = None) -> bool:
         """Returns True when nothing is in flight and a claim then found nothing, nor announced anything.
@@ -201,8 +234,11 @@ class WorkerRuntime:
         self._ticking.cancel()
         self._renewal.close()
         await self._slots.close()
+        await self._keeper.close()
         await self._end(self._flushing, 0)
         self._leave()
+        if self._meter is not None:
+            self._meter.detach(self)
 
     def _leave(self) -> None:
         """Says what is left to its leases."""
@@ -256,6 +292,7 @@ class WorkerRuntime:
             poke=self._poke,
             quiet=self._quiet,
             failed=self._fail,
+            logs=self._captured,
         )
 
     def _poke(self) -> None:
@@ -301,6 +338,7 @@ class WorkerRuntime:
                 self._live.lose(held)
         for lane in self._lanes:
             lane.hand_back()
+        self._keeper.look()
 
     def _watched(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
         task.add_done_callback(self._ended)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stook.worker.held import Held
     from stook.worker.outbox import Outbox
     from stook.worker.signals import Reason
+    from stook.worker.spans import Spans
 
 __all__ = ["Slots"]
 
@@ -54,6 +55,8 @@ class Slots:
         self.poke = poke
         self.quiet = quiet
         self._failed = failed
+        self.spans: Spans | None = None
+        """Who traces calls of batched handlers."""
         self.base = contextvars.copy_context()
         """What every item's context begins as."""
         self.ready: deque[tuple[Held, int, Any]] = deque()

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from stook.core.log import AttemptLogs
 from stook.core.outcome import Settlement, Trouble
 from stook.core.work import Claim, Claimed, Renewed, Settled, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Claim", "Claimed", "Renewed", "Settled", "Settlement", "Slice", "Source", "Trouble"]
+__all__ = ["AttemptLogs", "Claim", "Claimed", "Renewed", "Settled", "Settlement", "Slice", "Source", "Trouble"]
 
 
 class Source(Protocol):
@@ -31,6 +32,11 @@ class Source(Protocol):
 
     def renew(self, worker: str, tokens: Sequence[int], lease: float) -> Renewed:
         """Blocks. Also the way a worker learns of cancellations; called at least every half second while busy."""
+        ...
+
+    async def keep_logs(self, logs: Sequence[AttemptLogs]) -> None:
+        """What attempts that go on have said up to now. Of a token that is no longer live it is left out; what is sent
+        twice is stored once."""
         ...
 
     async def wait(self, tasks: Sequence[str], timeout: float) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["MESSAGE_LIMIT", "TRACEBACK_LIMIT", "frames_of", "message_of", "traceback_of", "type_name"]
+__all__ = ["MESSAGE_LIMIT", "TRACEBACK_LIMIT", "clipped", "frames_of", "message_of", "traceback_of", "type_name"]
 
 MESSAGE_LIMIT: Final = 8 * 1024
 TRACEBACK_LIMIT: Final = 32 * 1024
@@ -30,7 +30,7 @@ def message_of(error: BaseException) -> str:
         text = str(error)
     except Exception as broken:  # noqa: BLE001 -- the user's __str__
         text = f"<str() of it raised {type_name(type(broken))}>"
-    return _clipped(text, MESSAGE_LIMIT, MESSAGE_LIMIT)
+    return clipped(text, MESSAGE_LIMIT, MESSAGE_LIMIT)
 
 
 def frames_of(error: BaseException) -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ def traceback_of(error: BaseException) -> str:
         # A million items that fail in one place fail with one stack: what is slow about it is done once.
         head = "Traceback (most recent call last):\n" + _stack(tuple(_lines(steps)))
         text = head + "".join(traceback.format_exception_only(error))
-    return _clipped(text, TRACEBACK_LIMIT, TRACEBACK_LIMIT // 4)
+    return clipped(text, TRACEBACK_LIMIT, TRACEBACK_LIMIT // 4)
 
 
 def _lines(step: TracebackType | None) -> list[tuple[str, int, str, None]]:
@@ -79,7 +79,7 @@ def _trimmed(step: TracebackType | None) -> TracebackType | None:
     return step
 
 
-def _clipped(text: str, limit: int, head: int) -> str:
+def clipped(text: str, limit: int, head: int) -> str:
     """At most `limit` bytes: the first `head` and, if that is less, the last ones, which hold the error itself."""
     raw = text.encode(errors="backslashreplace")
     if len(raw) > limit:

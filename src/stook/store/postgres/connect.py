@@ -78,7 +78,7 @@ async def connect(url: str, schema: str, *, timeout: float | None, warm: bool = 
         )
     except ValueError as error:
         raise ConfigError(
-            f"not a PostgreSQL URL: {error}", hint="like postgresql://user:password@host/database"
+            f"not a PostgreSQL URL: {_reason(url, error)}", hint="like postgresql://user:password@host/database"
         ) from None
     except FileNotFoundError:
         _check_files(url)
@@ -94,6 +94,14 @@ def _check_port(url: str) -> None:
         port = place.rpartition(":")[2]
         if port.isdecimal() and int(port) >= 1 << 16:
             raise ValueError(f"there is no port {port}")
+
+
+def _reason(url: str, error: ValueError) -> str:
+    """Whoever reads a URL to the first `/` takes the password before it for a port, and says it."""
+    credentials, at, _ = url.partition("//")[2].rpartition("@")
+    if at and any(mark in credentials for mark in "/?#["):
+        return "/, ?, # and [ in a user or a password are written %2F, %3F, %23 and %5B"
+    return str(error)
 
 
 def _check_files(url: str) -> None:

@@ -10,6 +10,8 @@ from stook.core.errors import NotFound
 from stook.core.ids import execution_id
 from stook.core.phase import Counters, Phase, Stop
 from stook.core.policy import TaskPolicy
+from stook.store.script.batch_news import News
+from stook.store.script.outbox import write_news
 from stook.store.statement import All, Each, Many
 
 if TYPE_CHECKING:
@@ -67,8 +69,14 @@ class BatchRow(msgspec.Struct, gc=False):
     ramp_at: int | None
     deadline_at: int | None
     open_until: int | None
+    webhooks: str | None
+    """JSON list: the endpoints that its submission named."""
+    hooks: int = 0
+    """Events that endpoints of its project want, as bits; known where the row is locked. Not written."""
     known_open: int = 0
     """How many items had not ended when the quotas of its project were last told."""
+    news: News | None = None
+    """What webhooks are to hear of when it is saved."""
 
     def __post_init__(self) -> None:
         self.known_open = self.total - self.terminal
@@ -111,7 +119,7 @@ class BatchRow(msgspec.Struct, gc=False):
 
     def columns(self) -> tuple[object, ...]:
         """Parameters of `insert_batch.sql`."""
-        return msgspec.structs.astuple(self)[:-1]
+        return msgspec.structs.astuple(self)[:_COLUMNS]
 
     def changed(self) -> tuple[object, ...]:
         """Parameters of `update_batch.sql`."""
@@ -145,6 +153,9 @@ class BatchRow(msgspec.Struct, gc=False):
             self.deadline_at,
             self.open_until,
         )
+
+
+_COLUMNS = BatchRow.__struct_fields__.index("hooks")
 
 
 def decode_policy(text: str) -> TaskPolicy:
@@ -184,6 +195,7 @@ def no_such_batch(batch_id: bytes) -> NotFound:
 
 
 def save_batches(rows: Sequence[BatchRow]) -> Script[None]:
+    """And tells webhooks what has happened to them."""
     yield Many("update_batch", [row.changed() for row in rows])
     changes = [
         (row.project, row.id, row.total, row.known_open, row.total - row.terminal)
@@ -194,3 +206,4 @@ def save_batches(rows: Sequence[BatchRow]) -> Script[None]:
         yield Many("insert_queue_change", changes)
         for row in rows:
             row.known_open = row.total - row.terminal
+    yield from write_news(rows)

@@ -13,23 +13,33 @@ from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import free_keys
 from stook.store.script.flush import Flush
 from stook.store.script.probe import after_probe
+from stook.store.script.read.narrowed import narrowed
 from stook.store.script.segment_row import SegmentStatus, offsets_of
 from stook.store.statement import Each, Many, Notify, Now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stook.store.script.read.narrowed import Narrowing
     from stook.store.statement import Row, Script
 
-__all__ = ["CancelledItems", "cancel_items"]
+__all__ = ["CancelledItems", "cancel_items", "cancel_where"]
 
 
 class CancelledItems(msgspec.Struct):
-    """`ended` are cancelled now; `asked` run and are being stopped; `passed` had ended or never existed."""
+    """`ended` are cancelled now; `asked` run and are being stopped; `passed` had ended; `missing` the batch has not."""
 
     ended: list[int] = msgspec.field(default_factory=list)
     asked: list[int] = msgspec.field(default_factory=list)
     passed: list[int] = msgspec.field(default_factory=list)
+    missing: list[int] = msgspec.field(default_factory=list)
+
+
+def cancel_where(batch_id: bytes, by: Narrowing) -> Script[CancelledItems]:
+    """`cancel_items` of all that the filters let pass."""
+    batch = yield from lock_batch(batch_id)
+    found = yield from narrowed(batch_id, batch.total, by)
+    return (yield from cancel_items(batch_id, sorted(range(batch.total) if found is None else found)))
 
 
 def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledItems]:
@@ -41,7 +51,7 @@ def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledIte
     there = sorted({index for index in indexes if 0 <= index < batch.total})
     found: list[Row] = yield Each("find_chunk", [(batch.id, index) for index in there])
     chunk_of = {index: first for index, first, _ in found}
-    answer.passed.extend(sorted(set(indexes) - set(chunk_of)))
+    answer.missing.extend(sorted(set(indexes) - set(chunk_of)))
     keys = [(batch.id, first) for first in sorted(set(chunk_of.values()))]
     segments: list[Row] = yield Each("lock_chunk_segments", keys)
     leases: list[Row] = yield Each("lock_chunk_leases", keys)

@@ -14,10 +14,12 @@ import msgspec
 
 from stook.core.chunk import slice_of
 from stook.core.limits import Head, Room, Share, ramp_limit, share
+from stook.core.payload import split_array
 from stook.core.picks import pack, unpack
 from stook.core.states import State
 from stook.core.work import Claimed, Slice
 from stook.store.script.batch_row import decode_policy
+from stook.store.script.change import CHANGED_ITEMS
 from stook.store.script.group import close_groups, form_groups, largest_group
 from stook.store.script.segment_row import offsets_of
 from stook.store.statement import All, Each, Guard, Many, Now
@@ -73,6 +75,8 @@ class _Segment(msgspec.Struct, gc=False):
     max_concurrency: int | None
     ramp_at: int | None
     metadata: str | None
+    trace: str | None
+    single: int
 
     def head(self) -> Head:
         left = self.stop - self.pos
@@ -186,18 +190,22 @@ def _room(
     segments: Sequence[_Segment], quotas: Sequence[Row], now: int
 ) -> Script[tuple[Room, dict[str, int], dict[str, float]]]:
     """What limits leave. Locks each limit that could matter, then counts leases: exact, whoever else claims now."""
-    limits = {(scope, project, name): most for scope, project, name, most, _ in quotas if most is not None}
+    projects = {one.project for one in segments}
+    limits = {
+        (scope, project, name): most
+        for scope, project, name, most, *_ in quotas
+        if most is not None and project in projects
+    }
     stopped = {(project, name) for scope, project, name, _, paused in quotas if paused and scope == "queue"}
     batches = {}
     for one in segments:
         bounds = [bound for bound in (one.max_concurrency, ramp_limit(now, one.ramp_at)) if bound is not None]
         if bounds:
             batches[one.batch_id] = min(bounds)
-    projects = {one.project for one in segments}
     room = Room({}, dict.fromkeys(stopped, 0), {}, {})
     if not limits and not batches and len(projects) <= 1:
         return room, {}, {}
-    guards = {f"{scope}:{project}:{name}" for scope, project, name in limits if project in projects}
+    guards = {f"{scope}:{project}:{name}" for scope, project, name in limits}
     yield Guard(tuple(guards | {f"batch:{one.hex()}" for one in batches}))
     usage: list[Row] = yield All("usage")
     in_flight: dict[str, int] = {}
@@ -236,10 +244,11 @@ def _lease(
         yield Many("move_segment", moved)
     chunks: list[Row] = yield Each("read_chunk", list({(one.batch_id, one.first) for one, _ in taken}))
     content = {(row[0], row[1]): row for row in chunks}
+    edited = yield from _edited(chunks)
     until = ask.lease_until(now)
     leased, rows = [], []
     for one, count in taken:
-        _, _, starts, blobs, payloads, states = content[one.batch_id, one.first]
+        _, _, starts, blobs, payloads, states, _ = content[one.batch_id, one.first]
         offsets = offsets_of(one.pos, one.pos + count, one.picks)
         if not _all_open(states, offsets):
             offsets = [offset for offset in offsets if states[offset] in _OPEN]
@@ -271,14 +280,17 @@ def _lease(
             )
         )
         policy = decode_policy(one.policy)
-        referenced = set(unpack(blobs)) if blobs else ()
+        referenced = set(unpack(blobs)) if blobs else set()
+        payload = slice_of(payloads, starts, offsets)
+        if edited:
+            payload, referenced = _replaced(edited, one, offsets, payload, referenced)
         leased.append(
             Slice(
                 token=token,
                 batch_id=one.batch_id,
                 first=one.first,
                 offsets=offsets,
-                payload=slice_of(payloads, starts, offsets),
+                payload=payload,
                 blobs=[place for place, offset in enumerate(offsets) if offset in referenced] if referenced else (),
                 task=one.task,
                 attempt=one.attempt,
@@ -286,6 +298,8 @@ def _lease(
                 priority=one.priority,
                 policy=policy,
                 metadata=_metadata(one.metadata),
+                trace=one.trace,
+                single=bool(one.single),
                 created_at=one.created_at,
                 lease_until=until,
                 exclusive=alone,
@@ -296,6 +310,37 @@ def _lease(
     if rows:
         yield Many("insert_lease", rows)
     return leased
+
+
+def _edited(chunks: Sequence[Row]) -> Script[dict[tuple[bytes, int], tuple[int, bytes, int]]]:
+    """(batch, index) → (number, payload, is it a reference) of inputs changed by hand. Whether there are any is read
+    when the segments are held: what was changed before is seen, and what comes after finds the lease."""
+    spans = [(row[0], row[1], row[1] + len(row[2]) // 4 - 1) for row in chunks if row[6] & CHANGED_ITEMS]
+    found: dict[tuple[bytes, int], tuple[int, bytes, int]] = {}
+    for batch_id in sorted({span[0] for span in spans}):
+        rows: list[Row] = yield Each("read_item_inputs", [span for span in spans if span[0] == batch_id])
+        for index, *change in sorted(rows, key=lambda row: row[1]):
+            found[batch_id, index] = (change[0], change[1], change[2])
+    return found
+
+
+def _replaced(
+    edited: Mapping[tuple[bytes, int], tuple[int, bytes, int]],
+    one: _Segment,
+    offsets: Sequence[int],
+    payload: bytes,
+    referenced: set[int],
+) -> tuple[bytes, set[int]]:
+    """The slice's payload with the changed inputs in it, and the offsets that are references."""
+    changed = {at: edited[one.batch_id, one.first + at] for at in offsets if (one.batch_id, one.first + at) in edited}
+    if not changed:
+        return payload, referenced
+    items = split_array(payload)
+    for place, offset in enumerate(offsets):
+        if offset in changed:
+            items[place] = changed[offset][1]
+    after = (referenced - set(changed)) | {offset for offset, (_, _, is_blob) in changed.items() if is_blob}
+    return b"[" + b",".join(items) + b"]", after
 
 
 def _metadata(text: str | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stook.core.phase import Phase, Stop, ended_state
+from stook.store.script.batch_news import tell
 from stook.store.statement import Many, Notify
 
 if TYPE_CHECKING:
@@ -37,5 +38,6 @@ def close_if_done(batch: BatchRow, now: int) -> Script[bool]:
         "expired": batch.expired,
         "round": batch.round,
     }
+    tell(batch, "batch.finished", now)
     yield Many("insert_event", [(batch.id, "batch.finished", msgspec.json.encode(body).decode(), now)])
     return True

@@ -65,5 +65,6 @@ def _only(chunk: Chunk, keep: list[int]) -> Chunk:
     return make_chunk(
         [item_at(chunk.payloads, places, offset) for offset in keep],
         keys=None if chunk.keys is None else [chunk.keys[offset] for offset in keep],
+        tags=None if chunk.tags is None else [chunk.tags[offset] for offset in keep],
         blobs=pack([place for place, offset in enumerate(keep) if offset in blobs]) or None,
     )

@@ -20,12 +20,16 @@ TABLES = (
     "state",
     "failure",
     "failure_group",
+    "log",
     "item_key",
     "dedupe",
     "event",
     "blob",
     "segment",
     "batch_size",
+    "item_change",
+    "chunk_tag",
+    "consumed_block",
 )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stook.core.picks import pack, pack_durations
 from stook.core.states import State
+from stook.store.script.batch_news import Ended, note_end, note_failure
 from stook.store.script.segment_row import NewSegment, SegmentStatus
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Flush:
                 None if results is None else b"[" + b",".join(results) + b"]",
             )
         )
+        if batch.hooks:
+            note_end(batch, Ended(first, offsets, state, round_, attempt, self.now, results, blobs))
         batch.settled += count
         if batch.started_at is None and attempt:
             batch.started_at = self.now
@@ -110,6 +113,8 @@ class Flush:
             self.ended.extend(first + offset for offset in offsets)
 
     def failure(self, index: int, trouble: Trouble, *, round_: int, attempt: int, nth: int, final: bool) -> None:
+        if final and self.batch.hooks:
+            note_failure(self.batch, index, (trouble.type, trouble.code, trouble.message))
         self.failures.append(
             (
                 self.batch.id,

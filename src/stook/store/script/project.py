@@ -127,7 +127,7 @@ def list_projects() -> Script[list[ProjectRow]]:
     found = {row[0]: ProjectRow(*row) for row in rows}
     found.setdefault(FIRST_PROJECT, ProjectRow(FIRST_PROJECT))
     limits: list[Row] = yield All("quotas")
-    for scope, name, _, most, _ in limits:
+    for scope, name, _, most, *_ in limits:
         if scope == "project" and name in found:
             found[name].max_concurrency = most
     for one in found.values():

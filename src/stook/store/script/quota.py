@@ -12,7 +12,7 @@ from stook.store.statement import All, Many, Notify
 if TYPE_CHECKING:
     from stook.store.statement import Row, Script
 
-__all__ = ["set_batch_limit", "set_quota", "set_weight"]
+__all__ = ["declare_quota", "set_batch_limit", "set_quota", "set_weight"]
 
 
 def set_quota(
@@ -25,12 +25,26 @@ def set_quota(
 ) -> Script[None]:
     """Holds from the next claim; what runs goes on. `paused=None` leaves that as it is."""
     rows: list[Row] = yield All("quotas")
-    before = next((bool(row[4]) for row in rows if tuple(row[:3]) == (scope, project, name)), False)
-    stopped = before if paused is None else paused
-    if max_concurrency is None and not stopped:
+    before = next((row for row in rows if tuple(row[:3]) == (scope, project, name)), None)
+    was_paused, declared = (False, None) if before is None else (bool(before[4]), before[5])
+    stopped = was_paused if paused is None else paused
+    if max_concurrency is None and not stopped and declared is None:
         yield Many("delete_quota", [(scope, project, name)])
     else:
-        yield Many("upsert_quota", [(scope, project, name, max_concurrency, int(stopped))])
+        yield Many("upsert_quota", [(scope, project, name, max_concurrency, int(stopped), declared)])
+    yield Notify(("quota",))
+
+
+def declare_quota(project: str, task: str, max_concurrency: int) -> Script[None]:
+    """What the task's definition says. It holds when it is new or has changed; said again, it leaves alone what was
+    changed by hand since, whichever process says it."""
+    rows: list[Row] = yield All("quotas")
+    before = next((row for row in rows if tuple(row[:3]) == ("task", project, task)), None)
+    now, paused, declared = (None, 0, None) if before is None else before[3:6]
+    if declared == max_concurrency:
+        return
+    wanted = now if declared is None and now is not None else max_concurrency
+    yield Many("upsert_quota", [("task", project, task, wanted, paused, max_concurrency)])
     yield Notify(("quota",))
 
 

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from stook.core.errors import Conflict
 from stook.core.phase import Phase
 from stook.core.states import State
+from stook.store.script.batch_news import tell
 from stook.store.script.rank import virtual_time
+from stook.store.script.read.narrowed import narrowed
 from stook.store.script.segment_row import NewSegment
 from stook.store.statement import All, Each, Many, Notify, Run
 
@@ -19,7 +22,15 @@ if TYPE_CHECKING:
     from stook.store.script.batch_row import BatchRow
     from stook.store.statement import Row, Script
 
-__all__ = ["reopen"]
+__all__ = ["check_reopens", "in_scope", "reopen"]
+
+
+def check_reopens(batch: BatchRow) -> None:
+    """`Conflict` while it is being cancelled, or tries a retry."""
+    if batch.stop is not None and not batch.ended_phase:
+        raise Conflict(f"batch {batch.public_id} is being cancelled", hint="retry once it has ended")
+    if batch.probe is not None:
+        raise Conflict(f"batch {batch.public_id} is already trying a retry", hint="wait until its probe has settled")
 
 
 def reopen(
@@ -27,7 +38,7 @@ def reopen(
 ) -> Script[tuple[int, int]]:
     """Queues the executions of `scope` from index `after` on, the first `most` of them; returns how many, and the
     index behind the last of them. The caller holds the batch's row and saves it."""
-    chunks, passed = yield from _chosen(batch, scope, after)
+    chunks, passed = yield from in_scope(batch, scope, after)
     rank = yield from virtual_time(batch)
     states, segments, count, end = [], [], 0, after
     failed: list[int] = []
@@ -38,14 +49,14 @@ def reopen(
         states.append((batch.id, first, _take(batch, before, chosen)))
         count += len(chosen)
         end = first + chosen[-1] + 1
-        if most is not None or scope.indexes is not None:
+        if most is not None or not scope.whole:
             failed.extend(first + offset for offset in chosen if before[offset] == State.failed)
         segment = NewSegment(first=first, offsets=chosen, priority=batch.priority, round=batch.round + 1, attempt=1)
         segments.append(segment)
     if not count:
         return 0, end
     _go_on(batch, now)
-    if most is not None or scope.indexes is not None:
+    if most is not None or not scope.whole:
         yield from _count_groups(batch, failed, -1)
     elif "failed" in scope.states:
         yield Run("clear_failure_groups", (batch.id, scope.group))
@@ -59,20 +70,18 @@ def reopen(
     yield Notify((f"task:{batch.task}", f"batch:{batch.id.hex()}"))
     if not batch.single:
         body = {"id": batch.public_id, "round": batch.round, "executions": count}
+        tell(batch, "batch.reopened", now, executions=count)
         yield Many("insert_event", [(batch.id, "batch.reopened", msgspec.json.encode(body).decode(), now)])
     return count, end
 
 
-def _chosen(
-    batch: BatchRow, scope: RetryScope, after: int
+def in_scope(
+    batch: BatchRow, scope: RetryScope, after: int = 0
 ) -> Script[tuple[list[tuple[int, bytes, Sequence[int]]], list[int]]]:
     """By chunk, what is in scope from `after` on; and the indexes of failed ones in scope before it."""
     wanted = bytes(State[name] for name in scope.states)
     rows: list[Row] = yield All("lock_states", (batch.id,))
-    indexes: set[int] | None = None if scope.indexes is None else set(scope.indexes)
-    if scope.group is not None:
-        items: list[Row] = yield All("group_items", (batch.id, scope.group))
-        indexes = {index for (index,) in items}
+    indexes = yield from narrowed(batch.id, batch.total, scope)
     chosen: list[tuple[int, bytes, Sequence[int]]] = []
     passed: list[int] = []
     for first, states in rows:

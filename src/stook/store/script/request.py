@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stook.core.request_state import ALIVE, KEPT, KnownRequest, answer_again
+from stook.core.request_state import ALIVE, KEPT, KnownRequest, Resumed, answer_again
 from stook.store.statement import All, Each, Now, Run
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def begin_request(
     project: str, key: str, method: str, path: str, digest: str, owner: int
 ) -> Script[Stored | Mismatch | Busy | None]:
     """None: the key is the caller's now, until it finishes, forgets it, or gives no sign of life. `owner` is this call:
-    run a second time, it finds that it began."""
+    run a second time, it finds that it began. What was done under the key before stays done (`ticket`)."""
     now: int = yield Now()
     columns = (project, key, method, path, digest, owner, now, now + ALIVE)
     while True:
@@ -34,20 +34,23 @@ def begin_request(
     if known.owner == owner and known.status is None:
         return None
     answer = answer_again(known, method, path, digest, now)
+    if isinstance(answer, Resumed):
+        yield Run("resume_request", (project, key, owner, now + ALIVE))
+        return None
     if answer is None:
         yield Run("restart_request", columns)
     return answer
 
 
-def finish_request(project: str, key: str, status: int, body: bytes) -> Script[int]:
-    """How many were unfinished: 1 or 0."""
-    changed: int = yield Run("finish_request", (project, key, status, body))
+def finish_request(project: str, key: str, owner: int, status: int, body: bytes) -> Script[int]:
+    """How many were unfinished, and the owner's: 1 or 0."""
+    changed: int = yield Run("finish_request", (project, key, owner, status, body))
     return changed
 
 
-def forget_request(project: str, key: str) -> Script[int]:
-    """As `finish_request`: an answer that was given stays."""
-    changed: int = yield Run("forget_request", (project, key))
+def forget_request(project: str, key: str, owner: int) -> Script[int]:
+    """As `finish_request`: an answer that was given stays, and so does what was done."""
+    changed: int = yield Run("forget_request", (project, key, owner))
     return changed
 
 

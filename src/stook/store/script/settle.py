@@ -15,6 +15,8 @@ from stook.store.script.batch_row import lock_batches, save_batches
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import DEDUPE_KEYS, free_keys
 from stook.store.script.flush import Flush
+from stook.store.script.log import log_rows, write_logs
+from stook.store.script.pause import note_pause
 from stook.store.script.probe import after_probe
 from stook.store.script.rank import virtual_time
 from stook.store.script.settle_slice import Held, settle_slice
@@ -46,13 +48,21 @@ def settle(settlements: Sequence[Settlement], draw: Callable[[], float]) -> Scri
     held = {row[0]: Held(*row) for row in rows}
     answer = SettleAnswer([])
     flushes = {batch_id: Flush(batch, now) for batch_id, batch in batches.items()}
+    logs: list[tuple[object, ...]] = []
     for one in settlements:
         lease, flush = held.get(one.token), flushes.get(one.batch_id)
         if lease is None or flush is None or lease.batch_id != one.batch_id:
             answer.lost.append(one.token)
         else:
             answer.stale += settle_slice(flush, lease, one, draw)
+            if one.logs:
+                offsets = range(lease.lo, lease.hi)
+                logs += log_rows(
+                    lease.token, lease.batch_id, lease.first, offsets, lease.round, lease.attempt, one.logs
+                )
     yield from write_flushes(list(flushes.values()), answer)
+    if logs:
+        yield from write_logs(logs)
     return answer
 
 
@@ -113,5 +123,6 @@ def _threshold(batch: BatchRow, now: int, answer: SettleAnswer) -> Script[None]:
             batch.streak = 0
             answer.paused.append(batch.id)
             yield Run("hold_segments", (batch.id, 1))
+            yield from note_pause(batch, now)
         case "fail":
             yield from stop_waiting(batch, now, Stop.threshold)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Held", "lose_slice", "settle_slice"]
 
+NEVER_QUARANTINED = 1_000_000
+"""`max_losses` from which on nobody looks for the item that kills workers: what is lost comes back as it was."""
 _RUNNING = bytes([State.queued, State.scheduled])
 _SUCCEEDED = bytes([State.succeeded])
 
@@ -303,6 +305,10 @@ def lose_slice(flush: Flush, lease: Held) -> None:
     flush.open_left[lease.token] = ()
     flush.batch.losses += 1
     policy = flush.batch.task_policy
+    if policy.max_losses >= NEVER_QUARANTINED:
+        for offset in offsets:
+            _back(flush, lease, offset, states, Event.lose)
+        return
     if len(offsets) > 1:
         middle = (len(offsets) + 1) // 2
         for place, offset in enumerate(offsets):

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stook.core.errors import Conflict, DuplicateKeys, KeyConflict
+from stook.core.errors import Conflict, DuplicateKeys, KeyConflict, OptionError
 from stook.core.phase import Phase
 from stook.store.script.batch_row import BatchRow, lock_batch, save_batches
 from stook.store.script.charge import charge
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import CALLER_KEYS, hold_keys
+from stook.store.script.outbox import write_news
 from stook.store.script.rank import next_rank
 from stook.store.script.segment_row import NewSegment, SegmentStatus
+from stook.store.script.tags import TAGGED, add_tags
 from stook.store.statement import All, Each, Many, Notify, Now
 
 if TYPE_CHECKING:
@@ -38,8 +40,12 @@ class NewBatch(msgspec.Struct, kw_only=True):
     priority: int = 0
     max_concurrency: int | None = None
     metadata: str | None = None
+    webhooks: Sequence[str] = ()
+    """Endpoints of its project that it names."""
     deadline_at: int | None = None
     open_until: int | None = None
+    trace: str | None = None
+    """As in `core.work.Slice`."""
 
 
 class Created(msgspec.Struct):
@@ -67,8 +73,10 @@ def create_batch(new: NewBatch) -> Script[Created]:
     earlier = yield from _of_key(new)
     if earlier is not None:
         return earlier
+    yield from _check_webhooks(new)
     now: int = yield Now()
     yield Many("insert_batch", [_new_row(new, now).columns()])
+    yield from _set_trace(new)
     return Created(new.id, created=True)
 
 
@@ -85,6 +93,18 @@ def _of_key(new: NewBatch) -> Script[Created | None]:
             hint="use another key, or the same content",
         )
     return Created(batch_id, created=False, total=total, consumed=consumed, sealed=sealed_at is not None)
+
+
+def _check_webhooks(new: NewBatch) -> Script[None]:
+    if not new.webhooks:
+        return
+    rows: list[Row] = yield Each("find_webhook_endpoint", [(one, new.project) for one in new.webhooks])
+    there = {row[0] for row in rows}
+    for one in new.webhooks:
+        if one not in there:
+            raise OptionError(
+                f"webhooks: there is no endpoint {one!r}", hint="`stook webhooks list` shows those of the project"
+            )
 
 
 def append(
@@ -108,6 +128,7 @@ def append(
     if not fresh:
         return Appended(batch.total)
     count = sum(chunk.count for chunk in fresh)
+    yield from _note_consumed(batch, fresh)
     fresh, held = yield from hold_keys(batch, fresh)
     if fresh:
         level = batch.priority if priority is None else priority
@@ -117,6 +138,17 @@ def append(
     yield from save_batches([batch])
     before = sum(chunk.count for chunk in chunks[:passed])
     return Appended(batch.total, [(before + offset, holder, index) for offset, holder, index in held])
+
+
+def _note_consumed(batch: BatchRow, chunks: Sequence[Chunk]) -> Script[None]:
+    """Before anything is left out of them."""
+    rows, at = [], batch.consumed
+    for chunk in chunks:
+        if chunk.digests is not None:
+            rows.append((batch.id, at, chunk.digests))
+        at += chunk.count
+    if rows:
+        yield Many("insert_consumed_block", rows)
 
 
 def _consumed_before(batch: BatchRow, chunks: Sequence[Chunk], at: int) -> int:
@@ -162,6 +194,7 @@ def submit(
     earlier = yield from _of_key(new)
     if earlier is not None:
         return earlier
+    yield from _check_webhooks(new)
     batch = _new_row(new, 0)  # nobody else knows it yet: it needs no lock, and is written once
     rank = (yield from next_rank(batch, new.priority)) if chunks else 0
     now: int = yield Now()
@@ -169,8 +202,13 @@ def submit(
     if chunks:
         yield from _add(batch, chunks, now, rank, run_at=run_at, expires_at=expires_at)
         batch.consumed = batch.total
+    else:
+        hooks: list[Row] = yield All("read_webhook_hook", (batch.project,))  # it ends here
+        batch.hooks = hooks[0][0] if hooks else 0
     yield from _seal(batch, now)
     yield Many("insert_batch", [batch.columns()])
+    yield from _set_trace(new)
+    yield from write_news([batch])
     return Created(new.id, created=True, total=batch.total, consumed=batch.consumed, sealed=True)
 
 
@@ -179,6 +217,12 @@ def _seal(batch: BatchRow, now: int) -> Script[None]:
     if batch.phase == Phase.open.value:
         batch.phase = Phase.active.value
     yield from close_if_done(batch, now)
+
+
+def _set_trace(new: NewBatch) -> Script[None]:
+    """In a statement of its own, which is only made for those who trace."""
+    if new.trace is not None:
+        yield Many("set_batch_trace", [(new.id, new.trace)])
 
 
 def _new_row(new: NewBatch, now: int) -> BatchRow:
@@ -222,6 +266,7 @@ def _new_row(new: NewBatch, now: int) -> BatchRow:
         ramp_at=None,
         deadline_at=new.deadline_at,
         open_until=new.open_until,
+        webhooks=msgspec.json.encode(new.webhooks).decode() if new.webhooks else None,
     )
 
 
@@ -240,6 +285,7 @@ def _add(
     level = batch.priority if priority is None else priority
     chunk_rows, states, segments = [], [], []
     keys: list[tuple[bytes, str, int]] = []
+    tags: list[tuple[int, Sequence[Sequence[str]]]] = []
     for chunk in chunks:
         first = batch.total
         keyed = None if chunk.keys is None else msgspec.json.encode(chunk.keys).decode()
@@ -257,6 +303,8 @@ def _add(
         segments.append(segment.columns(batch, now=now, rank=rank, expires_at=expires_at))
         if chunk.keys is not None:
             keys.extend((batch.id, key, first + offset) for offset, key in enumerate(chunk.keys))
+        if chunk.tags is not None:
+            tags.append((first, chunk.tags))
         rank += 0 if later else chunk.count
         batch.total += chunk.count
         batch.scheduled += chunk.count if later else 0
@@ -265,6 +313,8 @@ def _add(
     if keys:
         batch.keyed |= CALLER_KEYS
         yield from _add_keys(keys)
+    if tags and (yield from add_tags(batch.id, tags)):
+        batch.keyed |= TAGGED
     yield Many("insert_chunk", chunk_rows)
     yield Many("insert_state", states)
     yield Many("insert_segment", segments)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stook.core.why import WORKER_GONE
-from stook.store.statement import All, Many, Now
+from stook.store.statement import All, Many, Notify, Now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +30,12 @@ class TaskRow(msgspec.Struct):
     workers: int = 0
 
 
-def see_tasks(tasks: Sequence[tuple[str, str, str, bytes | None]], between: int) -> Script[None]:
-    """(name, queue, policy, schema) each. Written is what differs, and what was last seen more than `between`
-    microseconds ago."""
-    rows: list[Row] = yield All("list_tasks")
+def see_tasks(
+    tasks: Sequence[tuple[str, str, str, bytes | None]], between: int, project: str | None = None
+) -> Script[None]:
+    """(name, queue, policy, schema) each, of a worker that takes the work of `project` alone; None: of all. Written is
+    what differs, and what was last seen more than `between` microseconds ago."""
+    rows: list[Row] = yield All("list_tasks") if project is None else All("list_project_tasks", (project,))
     now: int = yield Now()
     known = {row[0]: row for row in rows}
     told = {task[0]: task for task in tasks}
@@ -42,27 +44,34 @@ def see_tasks(tasks: Sequence[tuple[str, str, str, bytes | None]], between: int)
         before = known.get(name)
         if before is None or tuple(before[:4]) != task or now - before[4] > between:
             changed.append((*task, now))
-    if changed:
+    if changed and project is None:
         yield Many("upsert_task", changed)
+    elif changed:
+        yield Many("upsert_project_task", [(project, *row) for row in changed])
+    if changed:
+        yield Notify(("tasks",))
 
 
-def list_tasks() -> Script[list[TaskRow]]:
-    """By name."""
+def list_tasks(project: str | None = None) -> Script[list[TaskRow]]:
+    """By name: those of workers that take all projects' work, and the project's own, which go before them."""
     rows: list[Row] = yield All("list_tasks")
-    return (yield from _counted([TaskRow(*row) for row in rows]))
+    own: list[Row] = [] if project is None else (yield All("list_project_tasks", (project,)))
+    found = {row[0]: TaskRow(*row) for row in (*rows, *own)}
+    return (yield from _counted([found[name] for name in sorted(found)], project))
 
 
-def find_task(name: str) -> Script[TaskRow | None]:
-    rows: list[Row] = yield All("find_task", (name,))
+def find_task(name: str, project: str | None = None) -> Script[TaskRow | None]:
+    rows: list[Row] = yield All("find_task", (name, project))
     if not rows:
         return None
-    return (yield from _counted([TaskRow(*rows[0])]))[0]
+    return (yield from _counted([TaskRow(*rows[0])], project))[0]
 
 
-def _counted(tasks: list[TaskRow]) -> Script[list[TaskRow]]:
+def _counted(tasks: list[TaskRow], project: str | None) -> Script[list[TaskRow]]:
     rows: list[Row] = yield All("workers")
     now: int = yield Now()
-    workers = [frozenset(_decode_tasks(row[3])) for row in rows if now - row[5] < WORKER_GONE]
+    live = [row for row in rows if now - row[5] < WORKER_GONE and row[6] in (None, project)]
+    workers = [frozenset(_decode_tasks(row[3])) for row in live]
     for task in tasks:
         task.workers = sum(task.name in known for known in workers)
     return tasks

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["forget_worker", "list_workers", "see_worker"]
 
 
-def see_worker(worker: str, host: str, process: str, tasks: str) -> Script[None]:
-    """`process` tells a live process from a later one with its pid; `tasks` is a JSON array of names."""
+def see_worker(worker: str, host: str, process: str, tasks: str, project: str | None = None) -> Script[None]:
+    """`process` tells a live process from a later one with its pid; `tasks` is a JSON array of names. `project`: it
+    takes the work of that one alone."""
     now: int = yield Now()
-    yield Many("upsert_worker", [(worker, host, process, tasks, now, now)])
+    yield Many("upsert_worker", [(worker, host, process, tasks, now, now, project)])
 
 
 def forget_worker(worker: str) -> Script[None]:
@@ -27,4 +28,4 @@ def forget_worker(worker: str) -> Script[None]:
 def list_workers() -> Script[Sequence[Row]]:
     """(id, host, process, tasks, started_at, seen_at)."""
     rows: list[Row] = yield All("workers")
-    return rows
+    return [row[:6] for row in rows]

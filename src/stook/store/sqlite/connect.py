@@ -16,6 +16,8 @@ __all__ = ["Synchronous", "connect", "migrate"]
 
 Synchronous = Literal["off", "normal", "full", "extra"]
 BUSY_SECONDS = 30.0
+CACHE_KIB = 16 * 1024
+"""Of each connection. What else is read of the file lies in the system's cache."""
 
 
 def connect(path: str, *, synchronous: Synchronous = "full", read_only: bool = False) -> sqlite3.Connection:
@@ -37,8 +39,8 @@ def connect(path: str, *, synchronous: Synchronous = "full", read_only: bool = F
             _use_wal(connection)
             connection.execute(f"pragma synchronous = {synchronous}")
             connection.execute("pragma wal_autocheckpoint = 4000")
-        connection.execute("pragma cache_size = -65536")
-        connection.execute("pragma mmap_size = 1073741824")
+        connection.execute(f"pragma cache_size = -{CACHE_KIB}")
+        connection.execute("pragma mmap_size = 0")  # a map of a large file is no faster, and takes all address space
         connection.execute("pragma temp_store = memory")
     except sqlite3.Error as error:
         connection.close()

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from stook.core.errors import ConfigError
+from stook.core.shown_url import shown_url
 from stook.store.sqlite.connect import Synchronous, connect, migrate
 from stook.store.sqlite.reader import Reader
 from stook.store.sqlite.writer import Writer
@@ -27,7 +28,7 @@ def path_of(url: str) -> str:
     """The file of `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path."""
     path = url.removeprefix("sqlite:///") if url.startswith("sqlite:") else url
     if not path or path.startswith("sqlite:") or path == ":memory:":
-        raise ConfigError(f"{url!r} names no file", hint="like sqlite:///stook.db")
+        raise ConfigError(f"{shown_url(url)!r} names no file", hint="like sqlite:///stook.db")
     return path
 
 
@@ -58,7 +59,7 @@ class SqliteStore:
         except BaseException:
             connection.close()
             raise
-        self._writer = Writer(connection, self.path, told, self._topics.notify)
+        self._writer = Writer(connection, self.path, told, done=self._topics.notify, others=self._topics.notify_all)
         self._reader = Reader(self.path, told)
         self._watcher = connect(self.path, read_only=True)
         self._version = self._data_version()
@@ -79,8 +80,7 @@ class SqliteStore:
         return self._topics.mark()
 
     async def wait(self, topics: tuple[str, ...], timeout: float, since: int | None = None) -> bool:
-        """Within this process at once. Writes of other processes show in the file's data version, which wakes every
-        waiter: they look, and wait again."""
+        """Within this process at once. Commits of other processes wake every waiter: they look, and wait again."""
         mark = self._topics.mark() if since is None else since
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout
@@ -88,9 +88,8 @@ class SqliteStore:
             left = until - loop.time()
             if await self._topics.wait(topics, max(0.0, min(left, self._look)), mark):
                 return True
-            if self._changed_elsewhere():
-                self._topics.notify_all()
-                return True
+            if self._has_changed():
+                self._writer.look()
             if left <= self._look:
                 return False
 
@@ -98,9 +97,9 @@ class SqliteStore:
         version: int = self._watcher.execute("pragma data_version").fetchone()[0]
         return version
 
-    def _changed_elsewhere(self) -> bool:
-        """Whether any other connection has committed since the last look; our own writer's commits count too, but
-        those have woken their listeners already."""
+    def _has_changed(self) -> bool:
+        """Whether anybody has committed since the last look. Whether it was another process only the writer's
+        connection knows: to this one, which no thread is busy with, all commits are of others."""
         before, self._version = self._version, self._data_version()
         return before != self._version
 

@@ -12,6 +12,7 @@ _FULL = {sqlite3.SQLITE_FULL}
 _READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 _STUCK = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE}
 """A file may not grow: quota, `ulimit -f`, or a disk that fails. Only plain ENOSPC is told as SQLITE_FULL."""
+_NO_MEMORY = {sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_MMAP}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -22,6 +23,11 @@ def translate(error: sqlite3.Error, path: str) -> StoreError:
         return StoreFull(
             f"{path} cannot be written further: {error}",
             hint="look at the disk, your quota and `ulimit -f`; nothing was half-written, run the same again",
+        )
+    if extended in _NO_MEMORY:
+        return StoreUnavailable(
+            f"the system has no memory left to work on {path}: {error}",
+            hint="look at `ulimit -v` and the container's limit; nothing was half-written, try again",
         )
     if code in _FULL:
         return StoreFull(

@@ -28,6 +28,10 @@ class Reader:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="stook-reader")
+        # Started now: where memory is short there may be no thread to be had later.
+        all_there = threading.Barrier(THREADS)
+        for _ in range(THREADS):
+            self._pool.submit(all_there.wait)
 
     def call(self, make: Callable[[], Script[Any]]) -> Future[Any]:
         return self._pool.submit(self._run, make)

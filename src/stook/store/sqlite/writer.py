@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stook.core.errors import StoreUnavailable
 from stook.store.sqlite.errors import translate
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Writer"]
 
-GROUP = 64
+GROUP: Final = 64
 """Verbs in one transaction at most, so that a long queue still answers early."""
 
 
@@ -41,17 +41,30 @@ class _Call:
         self.topics: set[str] = set()
 
 
+class _Look:
+    """Whether others have committed is to be found out."""
+
+
 class Writer:
-    """`done` hears the topics of each commit, on the writer's thread, before callers get their answers."""
+    """On the writer's thread `done` hears the topics of each commit, before callers get their answers, and `others`
+    that some other connection has committed."""
 
     def __init__(
-        self, connection: sqlite3.Connection, path: str, clock: Callable[[], int], done: Callable[[set[str]], None]
+        self,
+        connection: sqlite3.Connection,
+        path: str,
+        clock: Callable[[], int],
+        *,
+        done: Callable[[set[str]], None],
+        others: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._path = path
         self._clock = clock
         self._done = done
-        self._queue: SimpleQueue[_Call | None] = SimpleQueue()
+        self._others = others
+        self._version = self._data_version()
+        self._queue: SimpleQueue[_Call | _Look | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="stook-writer", daemon=True)
         self._thread.start()
@@ -63,6 +76,11 @@ class Writer:
         self._queue.put(call)
         return call.future
 
+    def look(self) -> None:
+        """Soon `others` is called, unless all commits since the last look were made here."""
+        if not self._closed:
+            self._queue.put(_Look())
+
     def close(self) -> None:
         """Finishes what was asked before, then ends. Waits for the thread."""
         if not self._closed:
@@ -73,23 +91,38 @@ class Writer:
 
     def _serve(self) -> None:
         while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            calls, last = [first], False
+            following = self._queue.get()
+            calls: list[_Call] = []
+            looking = False
             with contextlib.suppress(Empty):
-                while len(calls) < GROUP:
-                    following = self._queue.get_nowait()
-                    if following is None:
-                        last = True
+                while following is not None:
+                    if isinstance(following, _Look):
+                        looking = True
+                    else:
+                        calls.append(following)
+                    if len(calls) == GROUP:
                         break
-                    calls.append(following)
+                    following = self._queue.get_nowait()
             # Who gave up before it began gets nothing done; from here on nobody can.
             wanted = [call for call in calls if call.future.set_running_or_notify_cancel()]
             if wanted:
                 self._transact(wanted)
-            if last:
+            if looking:
+                self._look()
+            if following is None:
                 return
+
+    def _look(self) -> None:
+        before = self._version
+        with contextlib.suppress(sqlite3.Error):
+            self._version = self._data_version()
+        if self._version != before:
+            self._others()
+
+    def _data_version(self) -> int:
+        """Of this connection: its own commits leave it as it is."""
+        version: int = self._connection.execute("pragma data_version").fetchone()[0]
+        return version
 
     def _transact(self, calls: list[_Call]) -> None:
         try:

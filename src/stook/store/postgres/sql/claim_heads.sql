@@ -2,7 +2,7 @@
 -- Locks: segments, passing over those another claim holds. Nothing here waits.
 select s.id, s.batch_id, s.first, s.pos, s.stop, s.picks, s.project, s.task, s.queue, s.priority, s.rank, s.round,
        s.attempt, s.losses, s.closed, s.ready_at,
-       b.policy, b.created_at, b.max_concurrency, b.ramp_at, b.metadata
+       b.policy, b.created_at, b.max_concurrency, b.ramp_at, b.metadata, b.trace, b.single
 from unnest($1::text[], $2::text[], $3::bytea[], $4::integer[]) as k (task, project, skip, most)
 cross join lateral (
     select * from segment
@@ -11,5 +11,5 @@ cross join lateral (
     for update skip locked
 ) s cross join lateral (
     -- After the segments, whatever the statistics say: OFFSET 0 keeps the planner from turning it round.
-    select policy, created_at, max_concurrency, ramp_at, metadata from batch where id = s.batch_id offset 0
+    select policy, created_at, max_concurrency, ramp_at, metadata, trace, single from batch where id = s.batch_id offset 0
 ) b;

@@ -1,1 +1,1 @@
-update request set status = $3, body = $4 where project = $1 and key = $2 and status is null;
+update request set status = $4, body = $5 where project = $1 and key = $2 and owner = $3 and status is null;

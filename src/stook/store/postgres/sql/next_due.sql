@@ -9,4 +9,5 @@ union all select * from (
     where deadline_at is not null and phase not in ('closed', 'deleted') and (stop is null or stop not in ('expire', 'hard'))
     order by deadline_at limit 1
 ) deadline
-union all select * from (select open_until from batch where phase = 'open' order by open_until limit 1) open;
+union all select * from (select open_until from batch where phase = 'open' order by open_until limit 1) open
+union all select * from (select at from webhook_backlog order by id limit 1) backlog;

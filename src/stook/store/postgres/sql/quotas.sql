@@ -1,1 +1,1 @@
-select scope, project, name, max_concurrency, paused from quota;
+select scope, project, name, max_concurrency, paused, declared from quota;

@@ -1,1 +1,1 @@
-select id, host, process, tasks, started_at, seen_at from worker order by id;
+select id, host, process, tasks, started_at, seen_at, project from worker order by id;

@@ -9,7 +9,7 @@ import msgspec
 from stook.core.phase import Phase
 from stook.core.states import BatchState
 from stook.store.script.batch_row import BatchRow
-from stook.store.script.read.batch_view import BatchView, views_of
+from stook.store.script.read.batch_view import BatchView, show_batch, views_of
 from stook.store.script.read.limit import check_limit
 from stook.store.script.read.storable import storable
 from stook.store.statement import All
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from stook.store.statement import Row, Script
 
-__all__ = ["NEWEST", "BatchPage", "list_batches"]
+__all__ = ["NEWEST", "BatchPage", "keyed_page", "list_batches"]
 
 _BITE: Final = 200
 NEWEST: Final = b"\xff" * 16
@@ -38,28 +38,39 @@ def list_batches(
     states: Collection[BatchState] = (),
     task: str | None = None,
     name: str | None = None,
+    named: str | None = None,
     after: bytes | None = None,
     limit: int = 50,
 ) -> Script[BatchPage]:
-    """In one of `states` (none given: any), of `task`, with `name` somewhere in their names whatever its case. Single
-    submissions are not shown."""
+    """In one of `states` (none given: any), of `task`, with `name` somewhere in their names whatever its case, or
+    `named` just so. Single submissions are not shown."""
     check_limit(limit)
-    if task is not None and not storable(task):
+    if not all(storable(text) for text in (task, named) if text is not None):
         return BatchPage([], None)
     wanted = "".join(f",{mark}" for mark in sorted({_stored(state) for state in states})) + "," if states else None
     part = None if name is None else name.casefold()
-    filtered = bool(states) or part is not None
+    filtered = bool(states) or part is not None or (named is not None and task is not None)
     found: list[BatchView] = []
     at, bite = after or NEWEST, _BITE if filtered else limit + 1
     while len(found) <= limit:
-        rows: list[Row] = yield All("list_batches", (project, at, task, wanted, bite))
+        rows: list[Row]
+        if named is None:
+            rows = yield All("list_batches", (project, at, task, wanted, bite))
+        else:
+            rows = yield All("list_named_batches", (project, named, at, bite))
         batches = [BatchRow(*row) for row in rows]
         views = yield from views_of([one for one in batches if part is None or part in one.name.casefold()])
-        found.extend(one for one in views if not states or one.state in states)
+        found.extend(one for one in views if (not states or one.state in states) and task in (None, one.task))
         if len(rows) < bite:
             break
         at = batches[-1].id
     return BatchPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def keyed_page(project: str, key: str) -> Script[BatchPage]:
+    """The batch that an idempotency key stands for, if there is one."""
+    rows: list[Row] = (yield All("find_batch_key", (project, key))) if storable(key) else []
+    return BatchPage([(yield from show_batch(rows[0][0]))] if rows else [], None)
 
 
 def _stored(state: BatchState) -> str:

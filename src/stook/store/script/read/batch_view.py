@@ -47,6 +47,8 @@ class BatchView(msgspec.Struct, kw_only=True):
     losses: int
     round: int
     settled: int
+    consumed: int = 0
+    """Items of the input that were added, or left out for their dedupe keys: where the next append begins."""
     metadata: str | None
     created_at: int
     sealed_at: int | None
@@ -114,6 +116,7 @@ def _view(batch: BatchRow, running: int) -> BatchView:
         losses=batch.losses,
         round=batch.round,
         settled=batch.settled,
+        consumed=batch.consumed,
         metadata=batch.metadata,
         created_at=batch.created_at,
         sealed_at=batch.sealed_at,

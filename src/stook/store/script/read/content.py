@@ -50,10 +50,11 @@ def heads_of(batch_id: bytes, firsts: Iterable[int]) -> Script[dict[int, Head]]:
 
 
 def read_inputs(
-    batch_id: bytes, heads: Mapping[int, Head], wanted: Mapping[int, Sequence[int]]
+    batch_id: bytes, heads: Mapping[int, Head], wanted: Mapping[int, Sequence[int]], *, edited: bool = False
 ) -> Script[dict[int, list[bytes]]]:
     """Payloads of the `wanted` offsets (ascending) of each chunk, in their order. Of a chunk only the span from the
-    first to the last of them is read."""
+    first to the last of them is read. As submitted; with `edited` as they were changed since, which the heads' `blobs`
+    then follow."""
     spans = []
     for first, offsets in wanted.items():
         starts = heads[first].starts
@@ -65,4 +66,26 @@ def read_inputs(
         starts, offsets = heads[first].starts, wanted[first]
         base = starts[offsets[0]]
         found[first] = [span[starts[offset] - base : starts[offset + 1] - 1 - base] for offset in offsets]
+    if edited:
+        yield from _overlay(batch_id, heads, wanted, found)
     return found
+
+
+def _overlay(
+    batch_id: bytes,
+    heads: Mapping[int, Head],
+    wanted: Mapping[int, Sequence[int]],
+    found: Mapping[int, list[bytes]],
+) -> Script[None]:
+    spans = [(batch_id, first + offsets[0], first + offsets[-1] + 1) for first, offsets in wanted.items()]
+    rows: list[Row] = yield Each("read_item_inputs", spans)
+    latest = {row[0]: row for row in sorted(rows, key=lambda row: row[1])}
+    if not latest:
+        return
+    for first, offsets in wanted.items():
+        head = heads[first]
+        for place, offset in enumerate(offsets):
+            change = latest.get(first + offset)
+            if change is not None:
+                found[first][place] = change[2]
+                head.blobs = head.blobs | {offset} if change[3] else head.blobs - {offset}

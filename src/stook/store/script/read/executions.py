@@ -11,6 +11,7 @@ from stook.core.states import State
 from stook.store.script.batch_row import read_batch
 from stook.store.script.read.item_row import ItemRow, read_items
 from stook.store.script.read.limit import check_limit
+from stook.store.script.read.narrowed import Narrow, narrowed
 from stook.store.script.read.state_map import shown_states
 from stook.store.script.read.storable import storable
 from stook.store.statement import All, Each
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from stook.store.statement import Row, Script
 
-__all__ = ["ExecutionPage", "executions", "failures", "find_key"]
+__all__ = ["ExecutionPage", "by_state", "executions", "failures", "find_key", "of_these"]
 
 _BITE: Final = 64
 """Chunks whose states are looked through at a time."""
@@ -39,13 +40,17 @@ def executions(
     states: Collection[State] = _ALL,
     group: str | None = None,
     key: str | None = None,
+    tag: str | None = None,
+    code: str | None = None,
+    error_type: str | None = None,
     indexes: range | None = None,
     after: int = 0,
     limit: int = 100,
     tracebacks: bool = False,
 ) -> Script[ExecutionPage]:
     """In input order, behind the first `after` items of the batch. `group` is a failure group's fingerprint: executions
-    that failed so, last. Filters are joined by and. `OptionError` where there could never be an answer."""
+    that failed so, last; `code` and `error_type` are of such groups. Filters are joined by and. `OptionError` where
+    there could never be an answer."""
     batch = yield from read_batch(batch_id)
     check_limit(limit)
     if State.cancelling in states:
@@ -59,16 +64,20 @@ def executions(
         index = yield from find_key(batch_id, key)
         begin, end = (max(begin, index), min(end, index + 1)) if index is not None else (0, 0)
     wanted, within = frozenset(states), range(begin, end)
-    if group is None:
-        found = yield from _by_state(batch_id, wanted, within, limit + 1)
+    found: list[tuple[int, int]] = []
+    if tag is not None or code is not None or error_type is not None:
+        by = Narrow(group=group, tag=tag, code=code, type=error_type)
+        chosen = yield from narrowed(batch_id, batch.total, by)
+        failed = wanted if by.tag is not None and (group, code, error_type) == (None,) * 3 else wanted & {State.failed}
+        found = yield from of_these(batch_id, failed, sorted(one for one in chosen or () if one in within), limit + 1)
+    elif group is None:
+        found = yield from by_state(batch_id, wanted, within, limit + 1)
     elif State.failed in wanted:
         found = yield from _by_group(batch_id, group, within, limit + 1)
-    else:
-        found = []
     chunks: dict[int, list[int]] = {}
     for first, index in found[:limit]:
         chunks.setdefault(first, []).append(index - first)
-    rows = yield from read_items(batch_id, chunks, tracebacks=tracebacks)
+    rows = yield from read_items(batch_id, chunks, keyed=batch.keyed, tracebacks=tracebacks)
     return ExecutionPage(rows, found[limit][1] if len(found) > limit else None)
 
 
@@ -85,7 +94,7 @@ def find_key(batch_id: bytes, key: str) -> Script[int | None]:
     return rows[0][1] if rows else None
 
 
-def _by_state(batch_id: bytes, wanted: frozenset[State], within: range, most: int) -> Script[list[tuple[int, int]]]:
+def by_state(batch_id: bytes, wanted: frozenset[State], within: range, most: int) -> Script[list[tuple[int, int]]]:
     """(first of its chunk, index) of up to `most` executions."""
     others = bytes(sorted(_ALL - wanted))
     found: list[tuple[int, int]] = []
@@ -102,8 +111,25 @@ def _by_state(batch_id: bytes, wanted: frozenset[State], within: range, most: in
     return found[:most]
 
 
+def of_these(
+    batch_id: bytes, wanted: frozenset[State], indexes: Sequence[int], most: int
+) -> Script[list[tuple[int, int]]]:
+    """As `by_state`, of these alone, which are there."""
+    others = bytes(sorted(_ALL - wanted))
+    found: list[tuple[int, int]] = []
+    place = 0
+    while place < len(indexes) and len(found) < most:
+        chunks = yield from shown_states(batch_id, indexes[place], _BITE)
+        for first, states in chunks:
+            while place < len(indexes) and indexes[place] < first + len(states):
+                if states[indexes[place] - first] not in others:
+                    found.append((first, indexes[place]))
+                place += 1
+    return found[:most]
+
+
 def _by_group(batch_id: bytes, group: str, within: range, most: int) -> Script[list[tuple[int, int]]]:
-    """As `_by_state`, of those whose last final failure is of the group."""
+    """As `by_state`, of those whose last final failure is of the group."""
     if not storable(group):
         return []
     found: list[tuple[int, int]] = []

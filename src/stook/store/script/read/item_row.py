@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from stook.core.ids import execution_id
 from stook.core.states import TERMINAL, State
+from stook.store.script.change import CHANGED_ITEMS
 from stook.store.script.read.content import heads_of, read_inputs
 from stook.store.script.read.ending import STOPPED, ItemError, read_begun, read_endings, read_errors
 from stook.store.script.read.whereabouts import find_whereabouts
+from stook.store.script.tags import TAGGED, read_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from stook.store.script.read.content import Head
     from stook.store.script.read.ending import Ending
@@ -38,6 +41,7 @@ class ItemRow(msgspec.Struct, gc=False, kw_only=True):
     state: State
     input: bytes
     input_blob: bool
+    tags: Sequence[str] = ()
     result: bytes | None = None
     result_blob: bool = False
     error: ItemError | None = None
@@ -57,17 +61,20 @@ def read_items(
     batch_id: bytes,
     wanted: Mapping[int, Sequence[int]],
     *,
+    keyed: int = 0,
     heads: Mapping[int, Head] | None = None,
     tracebacks: bool = False,
 ) -> Script[list[ItemRow]]:
     """The executions at the `wanted` offsets of each chunk (its first → ascending offsets, some), in that order.
 
     What nobody needs is not read: outcomes only of what has ended, leases and segments only where something has not,
-    failures only of what failed. `heads` saves reading these again.
+    failures only of what failed. `keyed` is the batch's: it says whether there are tags, and inputs changed by hand.
+    `heads` saves reading these again.
     """
     if heads is None:
         heads = yield from heads_of(batch_id, wanted)
-    inputs = yield from read_inputs(batch_id, heads, wanted)
+    inputs = yield from read_inputs(batch_id, heads, wanted, edited=bool(keyed & CHANGED_ITEMS))
+    tags = (yield from read_tags(batch_id, wanted)) if keyed & TAGGED else {}
     places = yield from find_whereabouts(
         batch_id, {first: _at(heads[first].states, offsets) for first, offsets in wanted.items()}
     )
@@ -85,6 +92,7 @@ def read_items(
                 state=state,
                 input=content,
                 input_blob=offset in head.blobs,
+                tags=tags.get(first, {}).get(offset, ()),
             )
             if state in TERMINAL:
                 ended[first].append(offset)

@@ -8,11 +8,13 @@ import msgspec
 
 from stook.core.states import State
 from stook.store.script.batch_row import read_batch
+from stook.store.script.change import CHANGED_ITEMS
 from stook.store.script.read.content import heads_from, heads_of, read_inputs
 from stook.store.script.read.ending import STOPPED, read_begun, read_errors
 from stook.store.script.read.follow import read_blocks
 from stook.store.script.read.item_row import ItemRow, read_items
 from stook.store.script.read.limit import check_limit
+from stook.store.script.tags import TAGGED, read_tags
 
 if TYPE_CHECKING:
     from stook.store.script.read.follow import OutcomeBlock
@@ -38,7 +40,7 @@ def results(batch_id: bytes, after: int = 0, chunks: int = 4) -> Script[list[Ite
         return []
     heads = yield from heads_from(batch_id, after, chunks)
     wanted = {head.first: range(max(0, after - head.first), head.count) for head in heads}
-    return (yield from read_items(batch_id, wanted, heads={head.first: head for head in heads}))
+    return (yield from read_items(batch_id, wanted, keyed=batch.keyed, heads={head.first: head for head in heads}))
 
 
 def follow_items(batch_id: bytes, after: int = 0, limit: int = 2000) -> Script[FollowedItems]:
@@ -55,7 +57,8 @@ def follow_items(batch_id: bytes, after: int = 0, limit: int = 2000) -> Script[F
         chosen.setdefault(block.first, set()).update(block.offsets)
     wanted = {first: sorted(offsets) for first, offsets in chosen.items()}
     heads = yield from heads_of(batch_id, wanted)
-    inputs = yield from read_inputs(batch_id, heads, wanted)
+    inputs = yield from read_inputs(batch_id, heads, wanted, edited=bool(batch.keyed & CHANGED_ITEMS))
+    tags = (yield from read_tags(batch_id, wanted)) if batch.keyed & TAGGED else {}
     content = {first: dict(zip(offsets, inputs[first], strict=True)) for first, offsets in wanted.items()}
     failed = [block for block in blocks if block.state is State.failed]
     errors = yield from read_errors(
@@ -78,6 +81,7 @@ def follow_items(batch_id: bytes, after: int = 0, limit: int = 2000) -> Script[F
                     state=block.state,
                     input=content[block.first][offset],
                     input_blob=offset in head.blobs,
+                    tags=tags.get(block.first, {}).get(offset, ()),
                     result=None if block.results is None else block.results[place],
                     result_blob=place in block.blobs,
                     error=errors.get((index, block.round)) if block.state is State.failed else None,

@@ -31,7 +31,8 @@ class _Surroundings(msgspec.Struct):
     """What all tasks have in common, read once."""
 
     now: int
-    workers: list[frozenset[str]]
+    workers: list[tuple[str | None, frozenset[str]]]
+    """(the project whose work alone it takes, its tasks) of live ones."""
     quotas: Sequence[Row]
     usage: Sequence[Row]
 
@@ -86,13 +87,14 @@ def _surroundings() -> Script[_Surroundings]:
     workers: list[Row] = yield All("workers")
     quotas: list[Row] = yield All("quotas")
     usage: list[Row] = (yield All("usage")) if quotas else []
-    live = [frozenset(_decode_tasks(tasks)) for _, _, _, tasks, _, seen_at in workers if now - seen_at < WORKER_GONE]
+    live = [(row[6], frozenset(_decode_tasks(row[3]))) for row in workers if now - row[5] < WORKER_GONE]
     return _Surroundings(now, live, quotas, usage)
 
 
 def _task_facts(around: _Surroundings, project: str, task: str, queue: str) -> Script[TaskFacts]:
-    serving = sum(task in tasks for tasks in around.workers)
-    others = [tasks for tasks in around.workers if task not in tasks]
+    workers = [tasks for whose, tasks in around.workers if whose in (None, project)]
+    serving = sum(task in tasks for tasks in workers)
+    others = [tasks for tasks in workers if task not in tasks]
     limits = []
     for scope, name, words in (
         ("project", "", f"project {project!r}"),

@@ -1,5 +1,6 @@
 select id, project, task, queue, name, key, digest, single, keyed, phase, ended, priority, policy,
        max_concurrency, total, consumed, succeeded, failed, cancelled, expired, scheduled, suspended, settled, retries,
        losses, streak, round, rank, stop, reason, probe, metadata, created_at, sealed_at, started_at, finished_at,
-       ramp_at, deadline_at, open_until
+       ramp_at, deadline_at, open_until, webhooks,
+       coalesce((select mask from webhook_hook h where h.project = batch.project), 0)
 from batch where id = ?1;

@@ -1,0 +1,1 @@
+delete from batch where id = any($1::bytea[]);

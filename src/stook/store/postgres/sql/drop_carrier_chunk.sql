@@ -1,0 +1,1 @@
+delete from chunk where batch_id = any($1::bytea[]);

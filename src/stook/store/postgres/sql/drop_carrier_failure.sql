@@ -1,0 +1,1 @@
+delete from failure where batch_id = any($1::bytea[]);

@@ -1,0 +1,1 @@
+delete from failure_group where batch_id = any($1::bytea[]);

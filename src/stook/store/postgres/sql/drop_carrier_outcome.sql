@@ -1,0 +1,1 @@
+delete from outcome where batch_id = any($1::bytea[]);

@@ -1,0 +1,1 @@
+select count(*) from worker where seen_at > ?1;

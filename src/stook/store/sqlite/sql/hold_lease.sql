@@ -1,0 +1,1 @@
+select token, batch_id, first, lo, hi, round, attempt from lease where token = ?1;

@@ -1,0 +1,1 @@
+select first, tag, picks from chunk_tag where batch_id = ?1 and first = ?2;

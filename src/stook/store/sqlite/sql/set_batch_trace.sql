@@ -1,0 +1,1 @@
+update batch set trace = ?2 where id = ?1;
