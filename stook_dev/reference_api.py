@@ -15,7 +15,17 @@ __all__ = ["describe_class", "find", "first_sentence", "module_doc", "public_hom
 
 SOURCE = Path(__file__).parents[1] / "src"
 
-_GIVEN = {"AsyncBatch", "Batch", "BatchContext", "Context", "Event", "SyncBatchContext", "SyncContext"}
+_GIVEN = {
+    "AsyncBatch",
+    "AsyncWebhooks",
+    "Batch",
+    "BatchContext",
+    "Context",
+    "Event",
+    "SyncBatchContext",
+    "SyncContext",
+    "Webhooks",
+}
 """Users are given these; how they are made is not for them."""
 
 _SPOKEN = {"__aiter__", "__aenter__", "__call__", "__enter__", "__iter__", "__len__"}
