@@ -1,4 +1,4 @@
-"""The trust budgets in short: T1, T1S and T2 for 25 seconds each, the others smaller (T4 and T6 also in tests/server).
+"""The trust budgets in short: T1, T1S and T2 for 15 seconds each, the others smaller (T4 and T6 also in tests/server).
 STOOK_SOAK_SECONDS is how long, STOOK_SOAK_SEED repeats a run; `python -m soak` is the whole of it."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from soak.served_load import run_served_load
 from soak.tasks import LOAD
 from stook_dev.postgres import NOT_DURABLE
 
-SECONDS = float(os.environ.get("STOOK_SOAK_SECONDS", "25"))
+SECONDS = float(os.environ.get("STOOK_SOAK_SECONDS", "15"))
 SEED = int(os.environ.get("STOOK_SOAK_SEED", "0")) or random.randrange(1, 10**6)
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
