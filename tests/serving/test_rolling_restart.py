@@ -10,7 +10,7 @@ from tests.cli.conftest import ran, until
 from tests.serving.programs import ended, programs
 
 KEY = "stk_first_" + "6" * 40
-COUNT = 12_000
+COUNT = 24_000
 STEADY = """
 import asyncio
 import os
