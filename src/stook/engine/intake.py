@@ -86,7 +86,8 @@ class Chunker:
 
 class Intake:
     """Appends to one open batch, whose submission has consumed the first `at` items of the input already. One append is
-    under way while the next bite gathers; an append that failed shows at the next `add` or at `finish`."""
+    under way while the next bite gathers; an append that failed shows at the next `add` or at `finish`. With
+    `repeats` it is given these items again, and passes over them."""
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class Intake:
         batch_id: bytes,
         *,
         at: int = 0,
+        repeats: bool = True,
         run_at: int | None = None,
         expires_at: int | None = None,
         digests: bool = False,
@@ -105,7 +107,7 @@ class Intake:
         self._at = at
         self._run_at = run_at
         self._expires_at = expires_at
-        self._skip = at
+        self._skip = at if repeats else 0
         self._payloads: list[bytes] = []
         self._keys: list[str] | None = None
         self._dedupe: list[str | None] | None = None

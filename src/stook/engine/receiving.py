@@ -55,18 +55,6 @@ class Contended(msgspec.Struct, frozen=True):
     batch_id: bytes
 
 
-class _Next(Intake):
-    """Takes the items behind those the batch has, without being given these again."""
-
-    _skip = 0
-
-    def __init__(self, engine: Engine, batch_id: bytes, *, at: int, run_at: int | None, expires_at: int | None) -> None:
-        super().__init__(
-            engine.store, engine.blobs, batch_id, at=at, run_at=run_at, expires_at=expires_at, digests=True
-        )
-        self._skip = 0
-
-
 class Receiving:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -134,7 +122,7 @@ class Receiving:
         if offset > there:
             return OffsetMismatch(there)
         run_at, expires_at = await item_times(self._engine.store, options)
-        intake = _Next(self._engine, batch_id, at=there, run_at=run_at, expires_at=expires_at)
+        intake = self._behind(batch_id, there, run_at, expires_at)
         recorded = Recorded(self._engine.store, batch_id, offset)
         marked = await Recorded(self._engine.store, batch_id).has_digests()
         at = offset
@@ -167,7 +155,7 @@ class Receiving:
         intake = None
         try:
             run_at, expires_at = await item_times(self._engine.store, options)
-            intake = _Next(self._engine, batch_id, at=0, run_at=run_at, expires_at=expires_at)
+            intake = self._behind(batch_id, 0, run_at, expires_at)
             async for block in blocks:
                 await intake.add(block.payloads, block.keys, block.dedupe, block.tags)
             await intake.finish()
@@ -194,7 +182,7 @@ class Receiving:
                 raise _other(options, "its items or its dedupe keys are others")
             return found.sealed
         run_at, expires_at = await item_times(self._engine.store, options)
-        intake = _Next(self._engine, found.id, at=found.consumed, run_at=run_at, expires_at=expires_at)
+        intake = self._behind(found.id, found.consumed, run_at, expires_at)
         try:
             async for block in self._unseen(found, blocks, options, sealed=sealed):
                 await intake.add(block.payloads, block.keys, block.dedupe, block.tags)
@@ -233,6 +221,19 @@ class Receiving:
                 yield behind(block, known)
         if at < found.consumed and sealed:
             raise _other(options, f"it has {found.consumed} items, these are {at}", index=at)
+
+    def _behind(self, batch_id: bytes, at: int, run_at: int | None, expires_at: int | None) -> Intake:
+        engine = self._engine
+        return Intake(
+            engine.store,
+            engine.blobs,
+            batch_id,
+            at=at,
+            repeats=False,
+            run_at=run_at,
+            expires_at=expires_at,
+            digests=True,
+        )
 
     async def _find(self, key: str | None) -> KeyedBatch | None:
         return None if key is None else await self._engine.store.read(keyed_batch, self._engine.project, key)

@@ -11,7 +11,7 @@ from stook.core.errors import ConfigError, PayloadError
 from stook.worker.failures import PayloadValidationError, ResultNotSerializable, ReturnValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 __all__ = ["NULL", "PayloadReader", "Unreadable", "encoder_for"]
 
@@ -70,9 +70,6 @@ class PayloadReader:
             return self._many.decode(joined)
         except (PayloadError, msgspec.DecodeError, UnicodeDecodeError, NotImplementedError, RecursionError):
             return [self._try(raw) for raw in json.split_array(joined)]
-
-    def read_each(self, raws: Sequence[bytes]) -> list[Any]:
-        return [self._try(raw) for raw in raws]
 
     def _try(self, raw: bytes) -> Any:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stook.core.decide import may_retry
 from stook.core.errors import StookError
 from stook.core.fingerprint import fingerprint, own_frame
 from stook.worker.source import Trouble
@@ -11,8 +12,6 @@ from stook.worker.trace import frames_of, message_of, traceback_of, type_name
 from stook.worker.verdicts import NonRetryable, RetryAfter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from stook.core.policy import RetryPolicy
 
 __all__ = ["HandlerFailure", "cancelled", "failed", "lost", "rejected", "released"]
@@ -53,12 +52,7 @@ def _is_retried(kind: type[BaseException], policy: RetryPolicy) -> bool:
     if policy.retry_on == ("Exception",) and not policy.give_up_on:
         return True
     names = {name for base in kind.__mro__ for name in (base.__qualname__, f"{base.__module__}.{base.__qualname__}")}
-    names.add("Exception")
-    return _meet(names, policy.retry_on) and not _meet(names, policy.give_up_on)
-
-
-def _meet(names: set[str], wanted: Iterable[str]) -> bool:
-    return not names.isdisjoint(wanted)
+    return may_retry(policy, [*names, "Exception"])
 
 
 def cancelled(offset: int, duration: int = 0) -> Trouble:
