@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 import msgspec
 import pytest
 
 from stook.core.errors import ConfigError, OptionError
-from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy, TaskPolicy
+from stook.core.policy import BatchConfig, FailurePolicy, RateLimit, RetryPolicy, TaskPolicy
 from stook.core.retry_scope import RetryScope
 
 NOT_SECONDS = [-1, -0.001, math.nan, math.inf, "5", True]
@@ -60,11 +61,42 @@ def test_counts_are_whole_numbers_from_one(value):
         (TaskPolicy, {"timeout": 0}),
         (TaskPolicy, {"queue": ""}),
         (TaskPolicy, {"queue": "q" * 129}),
+        (TaskPolicy, {"queue": 5}),
+        (TaskPolicy, {"retry": 5}),
+        (TaskPolicy, {"retention": None}),
+        (TaskPolicy, {"failures": 5}),
+        (TaskPolicy, {"timeout": 10**400}),
+        (RetryPolicy, {"backoff": "sometimes"}),
+        (RetryPolicy, {"delays": 5}),
+        (RetryPolicy, {"jitter": "0"}),
+        (RetryPolicy, {"retry_on": ValueError}),
+        (RetryPolicy, {"give_up_on": (5,)}),
+        (BatchConfig, {"size": 5, "on_error": "never"}),
+        (RateLimit, {"n": 1, "per": 10**400}),
     ],
+    ids=str,
 )
 def test_what_could_never_work_is_refused_where_it_is_written(kind, options):
     with pytest.raises(ConfigError):
         kind(**options)
+
+
+def test_durations_are_given_as_timedeltas_too():
+    minute = timedelta(minutes=1)
+    assert TaskPolicy(timeout=minute, cancel_grace=minute) == TaskPolicy(timeout=60, cancel_grace=60)
+    assert BatchConfig(5, minute) == BatchConfig(5, 60)
+    assert RateLimit(1, minute) == RateLimit(1, 60)
+    given = RetryPolicy(delays=(minute, 5), base=minute, max_delay=minute)
+    assert given == RetryPolicy(delays=(60, 5), base=60, max_delay=60)
+
+
+def test_exception_classes_are_stored_by_name():
+    class Ours(Exception): ...
+
+    made = RetryPolicy(retry_on=(Exception,), give_up_on=(ValueError, Ours, "KeyError"))
+    assert made.retry_on == ("Exception",)
+    assert made.give_up_on == ("ValueError", f"{__name__}.{Ours.__qualname__}", "KeyError")
+    assert msgspec.json.decode(msgspec.json.encode(made), type=RetryPolicy) == made
 
 
 def test_a_policy_comes_back_from_its_json_as_it_was():

@@ -27,6 +27,8 @@ class Waiting:
     ready_at: int
     closed: int
     pos: int = 0
+    project: str = "p"
+    lane: str = ""
 
     @property
     def policy(self):
@@ -53,7 +55,7 @@ found = st.builds(
 
 def look_at(task, mine, before, given_, closed, *, sated, more, hurried, room):
     """`before`, `given_`: by segment, what was shared out, and what the claim gives of that."""
-    size, why = TASKS[task].size, closed.forced.get(task)
+    size, why = TASKS[task].size, closed.forced.get((task, "p", ""))
     count, could = (sum(by_id.get(one.id, 0) for one in mine) for by_id in (given_, before))
     assert could - count < size, "no full group stays behind"
     if why is not None:
@@ -94,7 +96,7 @@ def test_groups_are_full_or_it_is_said_why_not(segments, items, limits, more, hu
     closed = close_groups(shares, by_id, room, NOW, sated=sated, more=more, hurried=hurried)
     given_ = {one.head.id: one.take for one in closed.shares}
     assert all(0 < take <= before[number] for number, take in given_.items())
-    assert closed.forced.keys() <= {"small", "large"}
+    assert {task for task, *_ in closed.forced} <= {"small", "large"}
     for task in ("small", "large"):
         mine = [one for one in forming.allowed if one.task == task and not one.closed]
         look_at(task, mine, before, given_, closed, sated=sated, more=more, hurried=hurried, room=room)

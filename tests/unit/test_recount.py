@@ -7,11 +7,11 @@ from stook.core.phase import Counters
 from stook.core.recount import ChunkPlaces, Tally, counter_differences, tally_chunk
 from stook.core.states import TERMINAL, State
 
-PLACES = ("ready", "scheduled", "leased")
+PLACES = ("ready", "scheduled", "leased", "suspended")
 SOUND = [
     *((state, ()) for state in sorted(TERMINAL)),
-    *((state, (place,)) for state in (State.queued, State.scheduled) for place in PLACES),
-    (State.suspended, ()),
+    *((state, (place,)) for state in (State.queued, State.scheduled) for place in PLACES[:3]),
+    (State.suspended, ("suspended",)),
     (State.cancelling, ("leased",)),
 ]
 
@@ -61,7 +61,11 @@ def test_one_wrong_item_is_found_among_all(items, data):
         (State.cancelling, ("ready",)): "nowhere",
         (State.queued, ("ready", "leased")): "several",
         (State.scheduled, ("ready", "scheduled")): "several",
+        (State.suspended, ()): "nowhere",
         (State.suspended, ("leased",)): "several",
+        (State.suspended, ("suspended", "leased")): "several",
+        (State.queued, ("suspended",)): "several",
+        (State.succeeded, ("suspended",)): "ended_but_held",
         (State.succeeded, ("leased",)): "ended_but_held",
         (State.cancelled, ("leased",)): "ended_but_held",
         (State.cancelled, ("ready",)): "ended_but_held",

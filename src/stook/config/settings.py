@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """The variable of a field is its name in capitals behind `STOOK_`."""
 
     url: str = "sqlite:///stook.db"
-    """`STOOK_URL`: the store, `sqlite:///FILE` or `postgresql://…`."""
+    """`STOOK_URL`: the store, `sqlite:///FILE` or `postgresql://…`; of programs that only submit, also a server."""
     project: str = "default"
     """`STOOK_PROJECT`: the project that batches belong to."""
     synchronous: Literal["off", "normal", "full", "extra"] = "full"
@@ -57,6 +57,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """`STOOK_WEBHOOK_SCHEDULE`: seconds to wait before each attempt to deliver."""
     webhook_retention_days: int = 30
     """`STOOK_WEBHOOK_RETENTION_DAYS`: how long events for webhooks and what became of them are kept."""
+    event_retention_days: int = 7
+    """`STOOK_EVENT_RETENTION_DAYS`: how long emitted events are kept for executions that come to wait for them."""
     log_lines: int = 1000
     """`STOOK_LOG_LINES`: lines that are kept of what one attempt says, half of them the first, half the last; 0:
     nothing is captured."""
@@ -145,6 +147,7 @@ def _check(made: Settings, sources: Mapping[str, str]) -> None:
         ("log_bytes", 1024, _MOST_LOG_BYTES),
         ("log_line_bytes", 64, _MOST_LINE_BYTES),
         ("webhook_retention_days", 1, _MOST_DAYS),
+        ("event_retention_days", 1, _MOST_DAYS),
     ):
         if not least <= getattr(made, name) <= most:
             raise _wrong(sources[name], getattr(made, name), f"is not between {least} and {most}")

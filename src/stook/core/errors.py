@@ -4,14 +4,27 @@ StookError
 ├── ConfigError            a setting, option or definition that cannot work
 │   ├── MissingExtra       needs an optional package
 │   ├── NotInstalled       the store has no schema yet
-│   └── SchemaTooNew       the store was written by a newer stook
+│   ├── SchemaTooNew       the store was written by a newer stook
+│   └── UnsupportedByBackend  not with this store, or not where this code runs
 ├── InputError             what was given to run is unreadable or wrong
 │   ├── PayloadError       one item's payload or result
 │   │   └── PayloadTooLarge
 │   ├── OptionError        an option's value
 │   ├── BlockedAddress     a URL that stook may not call
 │   └── DuplicateKeys      the same caller's key twice in one batch
+├── InvokeError            an invocation that was refused; the classes below stand elsewhere in the tree as well
+│   ├── UnknownTask        (and NotFound) no program has ever defined it
+│   ├── UnknownQueue       (and NotFound) no task lives there
+│   ├── NotInvocable       the task is started by other things alone
+│   ├── PayloadValidationError  (and PayloadError) not what the task's type says
+│   ├── DuplicateKey       (and Conflict) `dedupe="reject"`, and the key is held
+│   ├── InvokeManyError    a call of many commits that broke off half way
+│   ├── Throttled          there is no execution to ask: the invocation was throttled
+│   ├── OptionError        (and InputError)
+│   └── PayloadTooLarge    (and PayloadError)
 ├── NotFound               no such batch, execution, task
+│   └── ExecutionNotFound
+│   └── ResultPruned       it has ended, and its task keeps it no longer
 ├── Conflict               the object is not in a state that allows this
 │   ├── KeyConflict        same idempotency key, other content
 │   └── NoEncryptionKey    a secret is to be stored, and there is nothing to seal it with
@@ -30,27 +43,39 @@ StookError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
+    "BadItem",
     "BlockedAddress",
     "ConfigError",
     "Conflict",
+    "DuplicateKey",
     "DuplicateKeys",
     "ExecutionCancelled",
     "ExecutionExpired",
     "ExecutionFailed",
+    "ExecutionNotFound",
     "InputError",
+    "InvokeError",
+    "InvokeManyError",
     "KeyConflict",
     "LeaseLost",
     "MissingExtra",
     "NoEncryptionKey",
     "NotFound",
     "NotInstalled",
+    "NotInvocable",
     "OptionError",
     "PayloadError",
     "PayloadTooLarge",
+    "PayloadValidationError",
     "QuotaExceeded",
+    "ResultPruned",
     "ResultTimeout",
     "SchemaTooNew",
     "SecretUnreadable",
@@ -59,6 +84,10 @@ __all__ = [
     "StoreFull",
     "StoreReadOnly",
     "StoreUnavailable",
+    "Throttled",
+    "UnknownQueue",
+    "UnknownTask",
+    "UnsupportedByBackend",
 ]
 
 
@@ -86,6 +115,8 @@ class StookError(Exception):
 
 
 class ConfigError(StookError, ValueError):
+    """A setting, option or definition that cannot work."""
+
     code = "config_error"
 
 
@@ -94,22 +125,50 @@ class MissingExtra(ConfigError):
 
 
 class NotInstalled(ConfigError):
+    """The store has no schema yet."""
+
     code = "not_installed"
 
 
 class SchemaTooNew(ConfigError):
+    """The store was written by a newer stook."""
+
     code = "schema_too_new"
+
+
+class UnsupportedByBackend(ConfigError):
+    """Not with this store, or not where this code runs."""
+
+    code = "unsupported_by_backend"
 
 
 class InputError(StookError, ValueError):
     code = "input_error"
 
 
+@dataclass(frozen=True, slots=True)
+class BadItem:
+    """One thing that is wrong with one item: `code` of the error, `path` into the payload ("" where it is no matter of
+    one place)."""
+
+    index: int | None
+    code: str
+    path: str
+    message: str
+
+
+class InvokeError(StookError):
+    """`errors` is everything that is wrong, of every item of the call; the error itself is the first of them."""
+
+    code = "invoke_error"
+    errors: Sequence[BadItem] = ()
+
+
 class PayloadError(InputError):
     code = "payload_error"
 
 
-class PayloadTooLarge(PayloadError):
+class PayloadTooLarge(PayloadError, InvokeError):
     """`size` and `limit` are bytes of UTF-8 JSON."""
 
     code = "payload_too_large"
@@ -125,7 +184,15 @@ class PayloadTooLarge(PayloadError):
         self.limit = limit
 
 
-class OptionError(InputError):
+class PayloadValidationError(PayloadError, InvokeError):
+    """A payload that is not what the task's type says; nothing was written."""
+
+    code = "payload_invalid"
+
+
+class OptionError(InputError, InvokeError):
+    """An option's value that cannot be; nothing was done."""
+
     code = "option_error"
 
 
@@ -153,8 +220,67 @@ class NotFound(StookError):
     code = "not_found"
 
 
+class ResultPruned(NotFound):
+    """It has ended, and its retention kept neither result nor error."""
+
+    code = "result_pruned"
+
+
+class ExecutionNotFound(NotFound):
+    """There is no execution of this id."""
+
+    code = "execution_not_found"
+
+
+class UnknownTask(InvokeError, NotFound):
+    """No program has ever defined the task, or not in the queue that was named."""
+
+    code = "unknown_task"
+
+
+class UnknownQueue(InvokeError, NotFound):
+    """No task lives in a queue of this name."""
+
+    code = "unknown_queue"
+
+
+class NotInvocable(InvokeError):
+    """The task is started by its triggers alone."""
+
+    code = "not_invocable"
+
+
+class Throttled(InvokeError):
+    """The invocation was throttled: there is no execution to ask."""
+
+    code = "throttled"
+
+
+class InvokeManyError(InvokeError):
+    """`committed` items were invoked before the item `index`, and stay so; `receipts` are theirs."""
+
+    code = "invoke_many_error"
+
+    def __init__(self, message: str, *, committed: int, index: int, receipts: Sequence[object] = ()) -> None:
+        super().__init__(message, index=index)
+        self.committed = committed
+        self.receipts = receipts
+
+
 class Conflict(StookError):
     code = "conflict"
+
+
+class DuplicateKey(InvokeError, Conflict):
+    """`existing_id` is the execution that holds the dedupe key; None where two items of the call have it."""
+
+    code = "duplicate_key"
+
+    def __init__(
+        self, message: str, *, existing_id: str | None = None, index: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, index=index, hint=hint)
+        self.existing_id = existing_id
 
 
 class KeyConflict(Conflict):
@@ -205,18 +331,50 @@ class StoreUnavailable(StoreError):
 
 
 class ExecutionFailed(StookError):
+    """`error` says what became of it: `code`, `type`, `message`, `traceback`; None where it has not ended."""
+
     code = "execution_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error: object = None,
+        index: int | None = None,
+        where: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, index=index, where=where, hint=hint)
+        self.error = error
 
 
 class ExecutionCancelled(StookError):
+    """`reason` is what was said when it was cancelled, None where nothing was."""
+
     code = "execution_cancelled"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        index: int | None = None,
+        where: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, index=index, where=where, hint=hint)
+        self.reason = reason
 
 
 class ExecutionExpired(StookError):
+    """It was not started in time."""
+
     code = "execution_expired"
 
 
 class ResultTimeout(StookError, TimeoutError):
+    """It has not ended in the time it was waited for."""
+
     code = "result_timeout"
 
 
@@ -225,4 +383,6 @@ class SecretUnreadable(StookError):
 
 
 class LeaseLost(StookError):
+    """The worker no longer holds what it wants to settle, or to write for: somebody else runs it."""
+
     code = "lease_lost"

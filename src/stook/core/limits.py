@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from stook.core.terms_room import TermsRoom
 
 __all__ = ["Head", "Room", "Share", "ramp_limit", "share"]
 
@@ -16,7 +19,8 @@ NO_LIMIT: Final = 1 << 60
 
 
 class Head(msgspec.Struct, gc=False):
-    """A segment at the front of the queue, `left` items in it."""
+    """A segment at the front of the queue, `left` items in it. `group`: how many of the task's items make one call of
+    the handler; 0: each is one, -1: all of the segment's are."""
 
     id: int
     batch_id: bytes
@@ -26,6 +30,9 @@ class Head(msgspec.Struct, gc=False):
     priority: int
     rank: int
     left: int
+    lane: str = ""
+    cost: str | None = None
+    group: int = 0
 
 
 class Share(msgspec.Struct, gc=False):
@@ -40,22 +47,36 @@ class Room(msgspec.Struct):
     queues: dict[tuple[str, str], int]
     tasks: dict[tuple[str, str], int]
     batches: dict[bytes, int]
+    terms: Mapping[tuple[str, str], Any] = {}
+    """By project and task, the `TermsRoom`."""
 
     @property
     def limited(self) -> bool:
         """There is any limit at all."""
-        return bool(self.projects or self.queues or self.tasks or self.batches)
+        return bool(self.projects or self.queues or self.tasks or self.batches or self.terms)
 
     def copy(self) -> Room:
-        return Room(self.projects.copy(), self.queues.copy(), self.tasks.copy(), self.batches.copy())
+        terms = {place: one.copy() for place, one in self.terms.items()}
+        return Room(self.projects.copy(), self.queues.copy(), self.tasks.copy(), self.batches.copy(), terms)
+
+    def terms_of(self, head: Head) -> TermsRoom | None:
+        return self.terms.get((head.project, head.task)) if self.terms else None
 
     def left(self, head: Head) -> int:
+        terms = self.terms_of(head)
         return min(
+            NO_LIMIT if terms is None else terms.left(head.lane, head.cost, head.group),
             self.projects.get(head.project, NO_LIMIT),
             self.queues.get((head.project, head.queue), NO_LIMIT),
             self.tasks.get((head.project, head.task), NO_LIMIT),
             self.batches.get(head.batch_id, NO_LIMIT),
         )
+
+    def hold(self, head: Head) -> None:
+        """Something of it was left over for want of tokens, if that is why: nothing overtakes it."""
+        terms = self.terms_of(head)
+        if terms is not None:
+            terms.hold(head.lane, head.cost)
 
     def take(self, head: Head, count: int) -> None:
         if head.project in self.projects:
@@ -66,6 +87,9 @@ class Room(msgspec.Struct):
             self.tasks[head.project, head.task] -= count
         if head.batch_id in self.batches:
             self.batches[head.batch_id] -= count
+        terms = self.terms_of(head)
+        if terms is not None and count:
+            terms.take(head.lane, head.cost, count, ungrouped=not head.group)
 
 
 def share(
@@ -91,12 +115,15 @@ def share(
             head = level[project].pop()
             if not level[project]:
                 del level[project]
-            count = min(head.left, items, room.left(head))
+            allowed = room.left(head)
+            count = min(head.left, items, allowed)
             if count > 0:
                 room.take(head, count)
                 load[project] += count
                 items -= count
                 shares.append(Share(head, count))
+            if room.terms and allowed < head.left:
+                room.hold(head)
     return shares
 
 

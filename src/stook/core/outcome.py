@@ -8,6 +8,8 @@ from typing import Literal
 import msgspec
 
 from stook.core.log import LogPart
+from stook.core.memo import Memo
+from stook.core.wait import Wait
 
 __all__ = ["Settlement", "Trouble"]
 
@@ -17,11 +19,11 @@ class Trouble(msgspec.Struct, gc=False):
 
     `kind`: failed (raised, timed out, bad result) · released (handed back untouched) · lost (the process running it
     died) · cancelled (stopped because asked to). `own_group`: bisected half, runs again as a closed group and costs
-    no attempt.
+    no attempt. suspended: waits for all of `waits`, then runs on with the same attempt; `memos` are written with it.
     """
 
     offset: int
-    kind: Literal["failed", "released", "lost", "cancelled", "bisected"]
+    kind: Literal["failed", "released", "lost", "cancelled", "bisected", "suspended"]
     type: str = ""
     message: str = ""
     traceback: str = ""
@@ -36,6 +38,11 @@ class Trouble(msgspec.Struct, gc=False):
     """Microseconds."""
     halves: int = 0
     """`bisected` only: items of one slice with the same number run again together, closed to others."""
+    waits: tuple[Wait, ...] = ()
+    memos: tuple[Memo, ...] = ()
+    """What it did since it last remembered; kept whatever became of it."""
+    forget: tuple[str, ...] = ()
+    """Keys it remembers and shall not any more: an uncaught timeout of a child makes room for another one."""
 
 
 class Settlement(msgspec.Struct, gc=False):

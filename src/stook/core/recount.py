@@ -22,13 +22,14 @@ _COUNTED: Final = ("total", "succeeded", "failed", "cancelled", "expired", "sche
 
 
 class ChunkPlaces(msgspec.Struct):
-    """Stored states of a chunk, and the offsets that segments and leases name."""
+    """Stored states of a chunk, and the offsets that segments, leases and suspensions name."""
 
     first: int
     states: bytes
     ready: list[Sequence[int]] = msgspec.field(default_factory=list)
     scheduled: list[Sequence[int]] = msgspec.field(default_factory=list)
     leased: list[Sequence[int]] = msgspec.field(default_factory=list)
+    suspended: list[Sequence[int]] = msgspec.field(default_factory=list)
 
 
 class Tally(msgspec.Struct):
@@ -45,19 +46,20 @@ class Tally(msgspec.Struct):
         return [
             *_told(self.nowhere, "have not ended, and are in no segment, lease or suspension"),
             *_told(self.several, "are in several places at once"),
-            *_told(self.ended_but_held, "have ended, and a segment or lease still holds them"),
+            *_told(self.ended_but_held, "have ended, and a segment, lease or suspension still holds them"),
         ]
 
 
 def tally_chunk(tally: Tally, chunk: ChunkPlaces) -> None:
     size = len(chunk.states)
-    leased, ready, later = (_times(named, size) for named in (chunk.leased, chunk.ready, chunk.scheduled))
-    for (state, leases, waits, due), count in Counter(zip(chunk.states, leased, ready, later, strict=True)).items():
-        _count(tally.counters, State(state), count, leased=bool(leases), due=bool(due))
-        wrong = _wrong(tally, State(state), leases, waits + due)
+    named = (chunk.leased, chunk.ready, chunk.scheduled, chunk.suspended)
+    places = [_times(one, size) for one in named]
+    for alike, count in Counter(zip(chunk.states, *places, strict=True)).items():
+        state, leases, waits, due, asleep = alike
+        _count(tally.counters, State(state), count, leased=bool(leases), due=bool(due), asleep=bool(asleep))
+        wrong = _wrong(tally, State(state), leases, waits + due, asleep)
         if wrong is not None:
-            alike = (state, leases, waits, due)
-            marks = enumerate(zip(chunk.states, leased, ready, later, strict=True))
+            marks = enumerate(zip(chunk.states, *places, strict=True))
             wrong.extend(chunk.first + offset for offset, mark in marks if mark == alike)
 
 
@@ -79,23 +81,25 @@ def _times(named: Iterable[Sequence[int]], size: int) -> bytes:
     return bytes(times)
 
 
-def _count(counters: Counters, state: State, count: int, *, leased: bool, due: bool) -> None:
+def _count(counters: Counters, state: State, count: int, *, leased: bool, due: bool, asleep: bool) -> None:
     counters.total += count
     if state in TERMINAL:
         setattr(counters, state.name, getattr(counters, state.name) + count)
     elif leased:
         counters.running += count
-    elif state is State.suspended:
+    elif state is State.suspended and asleep:
         counters.suspended += count
     elif due:
         counters.scheduled += count
 
 
-def _wrong(tally: Tally, state: State, leases: int, segments: int) -> list[int] | None:
+def _wrong(tally: Tally, state: State, leases: int, segments: int, suspensions: int) -> list[int] | None:
     """The list such items belong in, if something is wrong with them."""
     if state in TERMINAL:
-        return tally.ended_but_held if leases or segments else None
-    places = leases + (state is State.suspended)
+        return tally.ended_but_held if leases or segments or suspensions else None
+    if (suspensions and state is not State.suspended) or (leases and state is State.suspended):
+        return tally.several
+    places = leases + suspensions
     if state in (State.queued, State.scheduled):
         places += segments
     return None if places == 1 else tally.several if places else tally.nowhere

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 
@@ -12,7 +12,21 @@ from stook.core.states import BatchState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["WORKER_GONE", "BatchFacts", "Forming", "Limit", "TaskFacts", "Workers", "why_batch", "why_task"]
+    from stook.core.wait import Awaited
+
+__all__ = [
+    "WORKER_GONE",
+    "BatchFacts",
+    "Forming",
+    "Limit",
+    "TaskFacts",
+    "Workers",
+    "until",
+    "why_batch",
+    "why_item",
+    "why_suspended",
+    "why_task",
+]
 
 WORKER_GONE: Final = 30_000_000
 """Microseconds: a worker not seen for so long does not count."""
@@ -53,6 +67,8 @@ class TaskFacts(msgspec.Struct, kw_only=True):
     workers: Workers
     limits: list[Limit]
     forming: Forming | None = None
+    terms: list[str] = []
+    """What of its window, keyed limits and rates holds back all that is asked about (`core.why_terms`)."""
 
 
 class BatchFacts(msgspec.Struct, kw_only=True):
@@ -68,7 +84,9 @@ class BatchFacts(msgspec.Struct, kw_only=True):
     """When the next scheduled one is due."""
     suspects: int = 0
     ahead: int = 0
-    """Executions of other batches that go first."""
+    """Executions of other batches that go first; those of its own, too, where one item is asked about."""
+    one: bool = False
+    """One item is asked about."""
     ahead_more: bool = False
     """There are more of them than were counted."""
     projects: tuple[str, ...] = ()
@@ -87,7 +105,7 @@ def why_batch(batch: BatchFacts, task: TaskFacts) -> list[str]:
     if batch.probing:
         reasons.append("a retry tries a few executions first, the rest follows when half of them succeed")
     if counters.scheduled:
-        when = "" if batch.due_at is None else f", the next {_until(batch.due_at, task.now)}"
+        when = "" if batch.due_at is None else f", the next {until(batch.due_at, task.now)}"
         reasons.append(f"{_count(counters.scheduled, 'is', 'are')} due later{when}")
     if counters.suspended:
         reasons.append(f"{_count(counters.suspended, 'waits', 'wait')} for something else and will go on by themselves")
@@ -99,9 +117,38 @@ def why_batch(batch: BatchFacts, task: TaskFacts) -> list[str]:
     return reasons
 
 
+def why_item(batch: BatchFacts, task: TaskFacts) -> list[str]:
+    """Why one that waits does not run; `batch` says of it alone what is due, suspected or goes first, and `task.terms`
+    is about its own lane."""
+    if batch.due_at is not None and batch.state not in (BatchState.paused, BatchState.cancelling):
+        return [f"it is due {until(batch.due_at, task.now)}"]
+    if not batch.counters.queued:
+        return []
+    alone = msgspec.structs.replace(batch.counters, scheduled=0, suspended=0)
+    return why_batch(msgspec.structs.replace(batch, counters=alone, probing=False, one=True), task)
+
+
 def why_task(task: TaskFacts) -> list[str]:
     """What keeps every execution of the task from starting; empty: nothing does."""
-    return [*_unserved(task), *_limited(task.limits), *_forming(task)]
+    return [*_unserved(task), *_limited(task.limits), *task.terms, *_forming(task)]
+
+
+def why_suspended(waits: Iterable[Awaited], now: int) -> list[str]:
+    """What an execution waits for that left its worker, each in words. Empty: it is about to go on."""
+    return [_awaited(one, now) for one in waits]
+
+
+def _awaited(one: Awaited, now: int) -> str:
+    match one.kind:
+        case "sleep":
+            return f"waits until its sleep {one.key!r} is over, {until(one.due_at or now, now)}"
+        case "child":
+            what = f"waits for child {one.child_id} ({one.key!r})"
+        case "event":
+            what = f"waits for event {one.event!r}"
+        case _:
+            assert_never(one.kind)
+    return what if one.due_at is None else f"{what}, which times out {until(one.due_at, now)}"
 
 
 def _startable(batch: BatchFacts, task: TaskFacts) -> Iterable[str]:
@@ -109,7 +156,7 @@ def _startable(batch: BatchFacts, task: TaskFacts) -> Iterable[str]:
     running = batch.counters.running
     if batch.max_concurrency is not None:
         limits.append(Limit("this batch", running, batch.max_concurrency))
-    found = [*_unserved(task), *_limited(limits), *_forming(task)]
+    found = [*_unserved(task), *_limited(limits), *task.terms, *_forming(task)]
     if batch.ramp is not None and running >= batch.ramp:
         found.append(f"it was resumed just now: {batch.ramp} at once, twice as many every second")
     if batch.suspects:
@@ -120,7 +167,8 @@ def _startable(batch: BatchFacts, task: TaskFacts) -> Iterable[str]:
     if found:
         return found
     if batch.ahead:
-        found.append(f"{batch.ahead}{' or more' if batch.ahead_more else ''} executions of other batches go first")
+        whose = "" if batch.one else "of other batches "
+        found.append(f"{batch.ahead}{' or more' if batch.ahead_more else ''} executions {whose}go first")
     if batch.projects:
         found.append(f"it shares the workers with {_some(batch.projects, 'project')}")
     if found:
@@ -154,7 +202,7 @@ def _forming(task: TaskFacts) -> list[str]:
     group = task.forming
     if group is None or group.ready >= group.size or group.closes_at <= task.now:
         return []
-    return [f"waiting for a group to fill: {group.ready} of {group.size}, it goes {_until(group.closes_at, task.now)}"]
+    return [f"waiting for a group to fill: {group.ready} of {group.size}, it goes {until(group.closes_at, task.now)}"]
 
 
 def _running(count: int) -> list[str]:
@@ -175,7 +223,8 @@ def _some(names: Iterable[str], kind: str) -> str:
     return f"{kind}{'s' if len(quoted) > 1 else ''} {', '.join(quoted[:_NAMED])}{more}"
 
 
-def _until(at: int, now: int) -> str:
+def until(at: int, now: int) -> str:
+    """In words."""
     seconds = (at - now) / 1_000_000
     if seconds <= 0:
         return "now"

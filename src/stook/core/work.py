@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from stook.core.extras import NO_EXTRAS, ItemExtras
+from stook.core.memo import Memo
 from stook.core.policy import TaskPolicy
 
-__all__ = ["Claim", "Claimed", "Renewed", "Settled", "Slice"]
+__all__ = ["Claim", "Claimed", "Remember", "Renewed", "Settled", "Slice"]
 
 
 class Slice(msgspec.Struct, gc=False):
@@ -40,12 +42,41 @@ class Slice(msgspec.Struct, gc=False):
     """For batched tasks: this slice is one group, joined by no other items (bisect, retry_singly)."""
     forced: str | None = None
     """For batched tasks: why the group closed when the claim closed it (timeout, concurrency, drain, retry, bisect)."""
+    group: int = 0
+    """For batched tasks: slices with this number are one group, which the claim has closed; 0: the worker forms it."""
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     """What the submitter attached to the batch; handlers read it as `ctx.metadata`."""
     trace: str | None = None
     """W3C context of the span that submitted it, as JSON; None where nobody traced."""
+    lane: str = ""
+    """What keeps its items apart from others of the task in the queue (`core.lanes`)."""
+    project: str = ""
+    """Whose it is; groups never mix projects. "" where a worker serves one alone."""
+    window_closes_in: float | None = None
+    """Seconds from the claim on until the task's window closes: what then runs goes back at its next safe point."""
+    extras: Mapping[int, ItemExtras] = NO_EXTRAS
+    """By offset: of those that have something of their own."""
     single: bool = False
     """Of single submissions, not of a batch."""
+    memos: dict[int, list[Memo]] = msgspec.field(default_factory=dict)
+    """What items remember, by offset, oldest first; those that remember nothing are left out."""
+    memo_blobs: Sequence[tuple[int, int, bytes]] = ()
+    """(offset, place among its memos, batch): values that are still references into the blob store, among the bodies of
+    that batch; empty once a worker gets the slice."""
+    queue: str = ""
+    waited: int | None = None
+    """Microseconds from when its items were ready to the claim; None where the server is too old to say."""
+
+
+class Remember(msgspec.Struct, gc=False):
+    """Memos of one item that goes on. Changes nothing unless `token` is live; `lease`: seconds from now until which it
+    then stays so."""
+
+    token: int
+    batch_id: bytes
+    offset: int
+    memos: Sequence[Memo]
+    lease: float | None = None
 
 
 class Claim(msgspec.Struct):

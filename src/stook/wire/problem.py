@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Problem", "QuotaProblem", "Refused"]
+__all__ = ["ItemProblem", "Problem", "QuotaProblem", "Refused"]
 
 
 class QuotaProblem(msgspec.Struct, kw_only=True):
@@ -16,6 +16,15 @@ class QuotaProblem(msgspec.Struct, kw_only=True):
     used: float | None
     room: int
     retry_after: float | None
+
+
+class ItemProblem(msgspec.Struct, kw_only=True):
+    """One thing that is wrong with the item `index`; `path` leads into its payload, "" where it is no matter of it."""
+
+    index: int | None
+    code: str
+    path: str
+    message: str
 
 
 class Problem(msgspec.Struct, kw_only=True):
@@ -33,6 +42,10 @@ class Problem(msgspec.Struct, kw_only=True):
     """`conflict`: the state the execution is in."""
     quota: QuotaProblem | None = None
     """`quota_exceeded`: by how much."""
+    errors: list[ItemProblem] | None = None
+    """Of invocations: what is wrong with each item, the first thousand."""
+    existing_id: str | None = None
+    """`duplicate_key`: the execution that holds it."""
 
 
 class Refused(msgspec.Struct):

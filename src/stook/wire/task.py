@@ -13,7 +13,8 @@ __all__ = ["Task", "TaskPage"]
 
 
 class Task(msgspec.Struct, kw_only=True):
-    """`schema` is the JSON Schema of its payloads, where its handler says one; `workers` serve it now."""
+    """`schema` is the JSON Schema of its payloads, where its handler says one; `workers` serve it now. `invocable`:
+    calls start it, not its triggers alone."""
 
     name: str
     queue: str
@@ -21,6 +22,7 @@ class Task(msgspec.Struct, kw_only=True):
     schema: dict[str, Any] | None
     seen_at: Stamp
     workers: int
+    invocable: bool = True
 
 
 class TaskPage(msgspec.Struct):
