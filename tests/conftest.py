@@ -1,7 +1,7 @@
 """What every test may ask for.
 
 `postgres_dsn`: one real server for the whole run, all xdist workers together.
-`fresh_postgres`: an empty database on it.
+`fresh_postgres`: an empty database on it; `installed_postgres`: one with our schema.
 STOOK_TEST_POSTGRES chooses the server: `installed`, `embedded`, or the DSN of a running one whose role may create
 databases. By default an installed one, else the embedded one.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from stook.store.postgres.driver import PostgresStore
 from stook_dev.postgres import NOT_DURABLE, share_server
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 # The machine may be busy with the other workers' tests: time is watched by pytest-timeout alone.
 settings.register_profile("stook", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("stook")
+
+
+# Whoever starts the tests in the background of a script has SIGINT ignored, and so would every program they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,6 +59,30 @@ def fresh_postgres(postgres_dsn: str) -> Iterator[str]:
     """The DSN of a database that is empty, and gone after the test."""
     name = f"stook_test_{secrets.token_hex(8)}"
     asyncio.run(_execute(postgres_dsn, f"create database {name} template template0"))
+    yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
+    asyncio.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
+
+
+@pytest.fixture(scope="session")
+def _installed(postgres_dsn: str) -> Iterator[str]:
+    """The name of a database with our schema in it, to be copied: that takes less time than installing it again."""
+    name = f"stook_installed_{secrets.token_hex(8)}"
+    asyncio.run(_execute(postgres_dsn, f"create database {name} template template0"))
+
+    async def install() -> None:
+        store = await PostgresStore.open(urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl())
+        await store.close()
+
+    asyncio.run(install())
+    yield name
+    asyncio.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+def installed_postgres(postgres_dsn: str, _installed: str) -> Iterator[str]:
+    """As `fresh_postgres`, with our schema in it."""
+    name = f"stook_test_{secrets.token_hex(8)}"
+    asyncio.run(_execute(postgres_dsn, f"create database {name} template {_installed}"))
     yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
     asyncio.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
 

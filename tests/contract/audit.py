@@ -1,8 +1,9 @@
 """What must hold after every transaction, recounted from the tables themselves.
 
-state bytes ─┬─▶ every open item: one segment XOR one lease XOR suspended      every ended item: none of them
+state bytes ─┬─▶ every open item: one segment XOR one lease XOR one suspension      every ended item: none of them
 ├─▶ the batch's counters
 └─▶ the last outcome of every ended item
+suspensions: wait for so many things; a child they wait for has not ended, or the news of it is on its way
 outcomes: numbered from 0 without a gap, never changed, one per execution and round
 """
 
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stook.core.payload import split_array
 from stook.core.picks import as_range
 from stook.core.states import TERMINAL, State
+from stook.store.script.remember import MEMOS
 from stook.store.script.segment_row import SegmentStatus, offsets_of
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ __all__ = ["Audit", "Seen"]
 
 _BATCH = (
     "id, phase, ended, single, total, consumed, succeeded, failed, cancelled, expired, scheduled, suspended, settled,"
-    " round, stop, probe, sealed_at, finished_at, retries, losses"
+    " round, stop, probe, sealed_at, finished_at, retries, losses, keyed"
 )
 _OUTCOME = "batch_id, settle, first, lo, hi, picks, count, state, round, durations, results"
 _QUERIES = (
@@ -38,10 +40,15 @@ _QUERIES = (
     "select batch_id, kind from event order by id",
     "select batch_id, idx, round, final, fingerprint from failure",
     "select batch_id, fingerprint, failed, attempts from failure_group",
-    "select batch_id, idx from dedupe",
+    "select batch_id, idx from dedupe where free_at is null",
+    "select batch_id, idx, first, round, waiting from suspension",
+    "select batch_id, idx, key, child_batch, child_idx from wait",
+    "select batch_id, idx, key from memo",
 )
+_ERRANDS = "select kind, batch_id, idx, key, body from errand"
 _ENDED = bytes(sorted(TERMINAL))
 _RUNS = bytes([State.queued, State.scheduled, State.cancelling])
+_SLEEPS = bytes([State.suspended])
 _WAITS = bytes([State.queued, State.scheduled])
 
 
@@ -66,6 +73,7 @@ class _Batch(NamedTuple):
     finished_at: int | None
     retries: int
     losses: int
+    keyed: int
 
 
 class Seen(NamedTuple):
@@ -85,7 +93,7 @@ class Audit:
         self.seen: dict[bytes, Seen] = {}
 
     async def __call__(self) -> None:
-        batches, *tables = await self._tables.fetch(*_QUERIES)
+        batches, *tables, errands = await self._tables.fetch(*_QUERIES, _ERRANDS)
         rows: list[dict[bytes, list[Sequence[Any]]]] = []
         for table in tables:
             of_batch: dict[bytes, list[Sequence[Any]]] = {}
@@ -100,15 +108,27 @@ class Audit:
             one = _Batch(*row)
             if one.phase != "deleted":
                 self._look_at(one, [of_batch.get(one.id, []) for of_batch in rows])
+        waits, memos = rows[-2:]
+        _waits(rows[-3], waits, errands)
+        self._children(waits, errands)
+        _memos(memos, waits, {row[0]: row[-1] for row in batches})
+
+    def _children(self, waits: dict[bytes, list[Any]], errands: list[Any]) -> None:
+        news = {(batch_id, index, key) for kind, batch_id, index, key, _ in errands if kind == "child_ended"}
+        for batch_id, found in waits.items():
+            for index, key, child, child_index in found:
+                seen = self.seen.get(child)
+                if seen is not None and seen.states[child_index] in _ENDED:
+                    assert (batch_id, index, key) in news, f"item {index} waits under {key!r} for what has ended"
 
     def _look_at(self, one: _Batch, tables: list[list[Any]]) -> None:
-        chunks, states, segments, leases, outcomes, events, failures, groups, dedupe = tables
+        chunks, states, segments, leases, outcomes, events, failures, groups, dedupe, suspensions, *_ = tables
         assert [row[:2] for row in chunks] == [[first, len(found)] for first, found in states]
         content = b"".join(found for _, found in states)
         starts = [first for first, _ in states]
         assert starts == [sum(len(found) for _, found in states[:place]) for place in range(len(states))]
         assert len(content) == one.total <= one.consumed
-        scheduled = _places(content, segments, leases)
+        scheduled = _places(content, segments, leases, suspensions)
         _counters(one, content, scheduled)
         before = self._outcomes.get(one.id, [])
         assert outcomes[: len(before)] == before, "outcomes are insert-only"
@@ -121,7 +141,24 @@ class Audit:
         assert all(content[index] not in TERMINAL for (index,) in dedupe), "an ended execution holds a dedupe key"
 
 
-def _places(content: bytes, segments: list[Any], leases: list[Any]) -> int:
+def _waits(suspensions: dict[bytes, list[Any]], waits: dict[bytes, list[Any]], errands: list[Any]) -> None:
+    fails = {(batch_id, index) for kind, batch_id, index, *_ in errands if kind == "fail_parent"}
+    places = {(batch_id, row[0]): row[-1] for batch_id, found in suspensions.items() for row in found}
+    counted = Counter((batch_id, row[0]) for batch_id, found in waits.items() for row in found)
+    assert set(counted) <= set(places), "waits of what is not suspended"
+    for place, waiting in places.items():
+        assert counted[place] == waiting, "a suspension counts its waits"
+        assert waiting or place in fails, "suspended for nothing"
+
+
+def _memos(memos: dict[bytes, list[Any]], waits: dict[bytes, list[Any]], keyed: dict[bytes, int]) -> None:
+    for batch_id, found in memos.items():
+        assert keyed[batch_id] & MEMOS, "memos that a claim would not look for"
+        still = {(index, key) for index, key, *_ in waits.get(batch_id, ())}
+        assert not still & {(index, key) for index, key in found}, "waited for again"
+
+
+def _places(content: bytes, segments: list[Any], leases: list[Any], suspensions: list[Any]) -> int:
     """Every open item is in one place; returns how many wait for their time."""
     held = bytearray(len(content))
     scheduled = 0
@@ -135,9 +172,11 @@ def _places(content: bytes, segments: list[Any], leases: list[Any]) -> int:
         offsets = as_range(lo, hi, picks)
         assert len(offsets) == live > 0
         _hold(held, first, offsets, content, _RUNS)
+    for index, first, *_ in suspensions:
+        _hold(held, first, [index - first], content, _SLEEPS)
     for index, byte in enumerate(content):
         if not held[index]:
-            assert byte in _ENDED or byte == State.suspended, f"item {index} is {State(byte).name}, and nowhere"
+            assert byte in _ENDED, f"item {index} is {State(byte).name}, and nowhere"
     return scheduled
 
 

@@ -66,6 +66,16 @@ def store(where, runner, request):
     runner.run(_end_tasks())
 
 
+@pytest.fixture
+def other(where, store, runner):
+    """Another store on the same database, with the same clock, as another process has one."""
+    found = runner.run(open_store(where, store.clock))
+    found.audit = store.audit
+    found.ids, found.tokens = store.ids, store.tokens
+    yield found
+    runner.run(found.close())
+
+
 async def _end_tasks():
     """What a test that failed left behind must not hold locks in the next one."""
     left = asyncio.all_tasks() - {asyncio.current_task()}

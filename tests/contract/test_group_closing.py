@@ -145,7 +145,7 @@ async def test_a_group_of_its_own_is_none_that_others_could_have_joined(store, h
     await submit_items(store, 3, policy=grouped(4, 30))
     claimed = await take(store, hurried=hurried)
     assert [(len(got.offsets), got.closed, got.forced) for got in claimed.slices] == [
-        (2, True, "retry"),
-        (2, True, "retry"),
+        (2, True, "bisect"),
+        (2, True, "bisect"),
         *([(3, False, "drain")] if hurried else []),
     ]

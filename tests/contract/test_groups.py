@@ -72,10 +72,12 @@ async def test_bisected_halves_come_back_closed_each_on_its_own(store):
     halves = [trouble(offset, "bisected", halves=1 + (offset > 4)) for offset in one.offsets]
     await send(store, Settlement(one.token, one.batch_id, [], [], [], halves))
     claimed = await take(store)
-    assert [(list(got.offsets), got.closed, got.attempt) for got in claimed.slices] == [
-        ([0, 1, 2, 3, 4], True, 1),
-        ([5, 6, 7, 8, 9], True, 1),
+    assert [(list(got.offsets), got.closed, got.attempt, got.forced) for got in claimed.slices] == [
+        ([0, 1, 2, 3, 4], True, 1, "bisect"),
+        ([5, 6, 7, 8, 9], True, 1, "bisect"),
     ]
+    await send(store, *(fail(one, kind="released") for one in claimed.slices))
+    assert {one.forced for one in (await take(store)).slices} == {"bisect"}, "handed back, it is a half still"
 
 
 async def test_halves_of_two_groups_settled_together_do_not_mix(store):

@@ -250,7 +250,7 @@ async def test_a_pause_stays_when_a_definition_is_told(store):
     await store.write(set_quota, "task", "default", "t", None, paused=True)
     assert await declared(store, 5) == 5
     (_, task) = await store.read(project_limits, "default")
-    assert task == LimitRow("task", "t", 5, paused=True, running=0)
+    assert task == LimitRow("task", "t", 5, paused=True, running=0, declared_concurrency=5)
 
 
 async def test_the_limits_of_a_project_are_its_own(store):

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from stook.core.errors import Conflict
+from stook.core.errors import Conflict, QuotaExceeded
 from stook.core.retry_scope import RetryScope
 from stook.core.states import TERMINAL
 from stook.engine.blobs import Blobs
@@ -233,3 +233,21 @@ async def test_a_limit_that_is_set_while_much_happens_is_right_after_the_next_co
     await asyncio.gather(producer(), producer(), worker(), worker(), Projects(raw).change("default", **LIMITS))
     await Maintenance(store, Blobs(BlobRows(store)), "default").count_queues()
     assert await kept(store) == await truth(store)
+
+
+def _as_many_as_fit(new, chunks):
+    """As verbs do that start what something else asked for."""
+    try:
+        yield from submit(new, chunks)
+    except QuotaExceeded as error:
+        return error.room
+    return None
+
+
+async def test_a_verb_that_goes_on_after_a_refusal_loses_no_count(store):
+    await Projects(store).change("default", max_queued_items=3)
+    await submit_items(store, 3)
+    (one,) = (await take(store, 2)).slices
+    await send(store, succeed(one))
+    assert await store.write(_as_many_as_fit, new_batch(store), chunked(payloads(100))) == 2
+    assert await kept(store) == await truth(store) == (1, (await truth(store))[1])

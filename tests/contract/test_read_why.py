@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import msgspec
 
-from stook.core.policy import BatchConfig
+from stook.core.policy import BatchConfig, ConcurrencyLimit, RateLimit, TaskPolicy
+from stook.core.window import Window
 from stook.store.script.pause import pause, resume
 from stook.store.script.quota import set_batch_limit, set_quota
-from stook.store.script.read.why import why_batch_waits, why_project_waits, why_task_waits
+from stook.store.script.read.why import why_batch_waits, why_item_waits_to_run, why_project_waits
 from stook.store.script.stop import cancel
 from stook.store.script.submit import seal
 from stook.store.script.sweep import expire_leases
 from stook.store.script.worker_row import forget_worker, see_worker
 from tests.contract.batches import drain, fail, policy, run_due, send, submit_items, take, take_one
+from tests.contract.laned import submit_values
 
 
 async def why(store, batch):
@@ -32,7 +34,9 @@ async def test_no_worker_serves_the_task(store):
     assert await why(store, batch) == ["no worker serves task 't': no worker is running"], "not seen for too long"
     await serve(store, "t")
     await store.write(forget_worker, "w")
-    assert await store.read(why_task_waits, "default", "t") == ["no worker serves task 't': no worker is running"]
+    assert await store.read(why_project_waits, "default") == [
+        "task 't': no worker serves task 't': no worker is running"
+    ]
     await store.write(see_worker, "p/w", "host", "1", '["t"]', "p")
     assert await why(store, batch) == ["no worker serves task 't': no worker is running"], "another project's worker"
     await store.write(see_worker, "p/w", "host", "1", '["t"]', "default")
@@ -53,7 +57,7 @@ async def test_a_limit_is_named_with_its_numbers(store):
     await store.write(set_quota, "queue", "default", "default", None, paused=True)
     assert (await why(store, batch))[0] == "queue 'default' is paused"
     await submit_items(store, 1, project="other")
-    assert await store.read(why_task_waits, "other", "t") == [], "another project's limits"
+    assert await store.read(why_project_waits, "other") == [], "another project's limits"
 
 
 async def take_and_count(store):
@@ -156,4 +160,62 @@ async def test_a_project_lists_its_tasks_and_pauses(store):
         "batch 'night' is paused: budget",
     ]
     await drain(store, tasks=["lonely"])
-    assert await store.read(why_task_waits, "default", "lonely") == []
+    assert await store.read(why_project_waits, "default") == ["batch 'night' is paused: budget"]
+
+
+async def test_a_closed_window_says_when_it_opens(store):
+    await serve(store, "t")
+    batch = await submit_items(store, 3, policy=policy(window=Window("03:00", "04:00")))
+    await take(store)  # the first claim that meets it makes its terms known
+    (said,) = await why(store, batch)
+    assert said.startswith("window closed: it opens in ")
+    assert await store.read(why_project_waits, "default") == [f"task 't': {said}"]
+
+
+async def test_a_keyed_limit_is_named_with_its_value_when_nothing_else_could_start(store):
+    await serve(store, "t")
+    terms = TaskPolicy(limits=(ConcurrencyLimit(2, key="tenant"), ConcurrencyLimit(9, unit="group")))
+    batch = await submit_values(store, [{"tenant": "acme"}] * 5, terms)
+    await take(store)
+    assert await why(store, batch) == ["concurrency 2/2 (tenant=acme)"]
+    other = await submit_values(store, [{"tenant": "acme"}, {"tenant": 7}], terms)
+    assert "concurrency" not in " ".join(await why(store, other)), "one of them may start"
+
+
+async def test_a_rate_says_when_the_next_may_start(store):
+    await serve(store, "t")
+    terms = TaskPolicy(rates=(RateLimit(2, 60, key="tenant"),))
+    batch = await submit_values(store, [{"tenant": "acme"}] * 5, terms)
+    await take(store)
+    assert await why(store, batch) == ["rate limit 2 per 60 s (tenant=acme): the next may start in 30 s"]
+
+
+async def test_one_item_is_told_what_holds_its_own_lane_back(store):
+    terms = TaskPolicy(limits=(ConcurrencyLimit(3, key="tenant"),))
+    batch = await submit_values(store, [{"tenant": "acme"}] * 5 + [{"tenant": "other"}], terms)
+
+    async def waits(index):
+        return await store.read(why_item_waits_to_run, batch, 0, index)
+
+    assert await waits(4) == ["no worker serves task 't': no worker is running"]
+    await serve(store, "t")
+    held = (await take(store, items=4, tasks=["t"])).slices
+    assert sum(len(one.offsets) for one in held) == 4
+    assert await waits(4) == ["concurrency 3/3 (tenant=acme)"]
+    (running,) = {one.first + one.offsets[0] for one in held if "other" in one.lane}
+    assert (running, await waits(running)) == (5, []), "it runs"
+    assert not any("tenant" in one for one in await why(store, await submit_values(store, [{"tenant": "new"}], terms)))
+
+
+async def test_one_item_is_told_of_its_own_time_and_limits(store):
+    await serve(store, "t")
+    later = await submit_items(store, 2, run_at=store.clock.after(12))
+    assert await store.read(why_item_waits_to_run, later, 0, 1) == ["it is due in 12 s"]
+    first = await submit_items(store, 3)
+    free = "nothing holds it back: the next free worker takes it"
+    assert await store.read(why_item_waits_to_run, first, 0, 2) == [free]
+    await store.write(set_quota, "task", "default", "t", 1)
+    await take(store, items=1)
+    assert await store.read(why_item_waits_to_run, first, 0, 2) == ["concurrency 1/1 of task 't'"]
+    await store.write(pause, first, reason="lunch")
+    assert "it is paused: lunch" in await store.read(why_item_waits_to_run, first, 0, 2)

@@ -165,7 +165,9 @@ async def test_an_ended_item_in_a_lease_is_told(store, spoil):
     await claim_all(store)
     await send(store, succeed(first))
     found = await store.read(recount, batch)
-    assert found.differences == ["2 executions have ended, and a segment or lease still holds them: items 0, 1"]
+    assert found.differences == [
+        "2 executions have ended, and a segment, lease or suspension still holds them: items 0, 1"
+    ]
 
 
 async def test_groups_and_settle_numbers_are_checked(store, spoil):

@@ -20,13 +20,16 @@ from tests.contract.batches import (
     drain,
     events_of,
     fail,
+    new_batch,
     run_due,
     send,
     states_of,
     submit_items,
     succeed,
+    take,
     take_one,
 )
+from tests.contract.invocations import call, item
 
 EXPIRED = State.expired
 
@@ -76,6 +79,34 @@ async def test_a_retry_is_not_expired_it_had_started_in_time(store):
     assert await run_due(store, 15) == 1
     assert await store.write(expire_waiting) == 0
     assert await drain(store) == 1
+
+
+async def test_a_claim_starts_nothing_that_is_past_its_time_before_a_sweep_has_been_by(store):
+    late = await submit_items(store, 10, expires_at=store.clock.after(5), priority=9)
+    other = await submit_items(store, 3)
+    store.clock.advance(4.999999)
+    assert (await take_one(store, 2)).batch_id == late
+    store.clock.advance(0.000001)
+    assert [(one.batch_id, len(one.offsets)) for one in (await take(store)).slices] == [(other, 3)]
+    assert (await take(store)).slices == []
+    assert await store.write(expire_waiting) == 8
+
+
+async def test_what_has_started_in_time_is_claimed_again_after_it(store):
+    batch_id = await submit_items(store, 1, expires_at=store.clock.after(5))
+    await send(store, fail(await take_one(store), kind="released"))
+    store.clock.advance(9)
+    assert (await take_one(store)).batch_id == batch_id
+
+
+async def test_a_suspect_has_started_in_time(store):
+    batch_id = await submit_items(store, 1, expires_at=store.clock.after(5))
+    await take(store, lease=1)
+    store.clock.advance(9)
+    await store.write(expire_leases)
+    assert await store.write(expire_waiting) == 0
+    suspect = await take_one(store)
+    assert (suspect.batch_id, suspect.exclusive) == (batch_id, True)
 
 
 # ----------------------------------------------------------------------------------------- deadlines
@@ -162,6 +193,21 @@ async def test_a_submission_that_is_never_finished_is_cancelled(store):
     assert await store.write(end_overdue) == 1
     batch = await batch_of(store, batch_id)
     assert (batch.ended, batch.reason) == ("cancelled", "its submission was never finished")
+
+
+async def test_where_each_commit_counts_what_was_committed_runs_to_its_end(store):
+    new = new_batch(store, open_until=store.clock.after(30))
+    await call(store, item(1), item(2), new=new, whole=False, sealed=False)
+    new.open_until = store.clock.after(60)
+    await call(store, item(3), new=new, whole=False, begun=True, sealed=False)
+    assert await drain(store) == 3
+    store.clock.advance(59)
+    assert await store.write(end_overdue) == 0
+    assert (await batch_of(store, new.id)).phase == "open"
+    store.clock.advance(1)
+    assert await store.write(end_overdue) == 1
+    batch = await batch_of(store, new.id)
+    assert (batch.ended, batch.succeeded, batch.reason) == ("succeeded", 3, None)
 
 
 async def test_a_sealed_batch_is_not_abandoned(store):

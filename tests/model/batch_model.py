@@ -139,7 +139,9 @@ class Model:
             for batch in self.batches.values()
             if self.room(batch) > 0
             for item in batch.items
-            if item.state is State.queued and item.suspect == suspect
+            if item.state is State.queued
+            and item.suspect == suspect
+            and (item.expires_at is None or item.expires_at > self.now)
         ]
 
     def claimed(

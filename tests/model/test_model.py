@@ -10,6 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contract.stores import KINDS, open_store, renewed
+from tests.model.durable_machine import DurableMachine
 from tests.model.store_machine import StoreMachine
 
 EXAMPLES = int(os.environ.get("STOOK_MODEL_EXAMPLES", "0"))
@@ -18,7 +19,8 @@ PHASES = tuple(Phase) if EXAMPLES else (Phase.explicit, Phase.reuse, Phase.gener
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_store_does_what_its_model_does(kind, request, tmp_path):
+@pytest.mark.parametrize("machine", [StoreMachine, DurableMachine])
+def test_a_store_does_what_its_model_does(kind, machine, request, tmp_path):
     few = {"sqlite": 100, "postgres": 20}[kind]
     limits = settings(max_examples=EXAMPLES or few, stateful_step_count=50, phases=PHASES)
     with asyncio.Runner() as runner:
@@ -31,7 +33,7 @@ def test_a_store_does_what_its_model_does(kind, request, tmp_path):
             def closed(store):
                 runner.run(store.close())
 
-            run_state_machine_as_test(lambda: StoreMachine(runner, opened, closed), settings=limits)
+            run_state_machine_as_test(lambda: machine(runner, opened, closed), settings=limits)
             return
         whole = runner.run(open_store(request.getfixturevalue("fresh_postgres")))
 
@@ -40,6 +42,6 @@ def test_a_store_does_what_its_model_does(kind, request, tmp_path):
             return renewed(whole)
 
         try:
-            run_state_machine_as_test(lambda: StoreMachine(runner, emptied, lambda _: None), settings=limits)
+            run_state_machine_as_test(lambda: machine(runner, emptied, lambda _: None), settings=limits)
         finally:
             runner.run(whole.close())

@@ -17,9 +17,9 @@ def runner():
 
 
 @pytest.fixture
-def store(fresh_postgres, runner):
+def store(installed_postgres, runner):
     """With the audit of the contract after each write, and a clock that stands still."""
-    found = runner.run(open_store(fresh_postgres))
+    found = runner.run(open_store(installed_postgres))
     yield found
     runner.run(found.close())
 

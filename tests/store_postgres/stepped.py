@@ -10,6 +10,7 @@ import asyncpg
 
 from stook.store.postgres.connect import connect
 from stook.store.postgres.run import Transaction
+from stook.store.statement import LookAgain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -26,22 +27,24 @@ class _Gate:
         self.connection = connection
         self.permits = asyncio.Semaphore(0)
         self.waiting = asyncio.Event()
+        self.before = ""
 
-    async def _pass(self) -> None:
+    async def _pass(self, before: str) -> None:
+        self.before = before
         self.waiting.set()
         await self.permits.acquire()
         self.waiting.clear()
 
     async def fetch(self, *args: Any) -> Any:
-        await self._pass()
+        await self._pass(args[0])
         return await self.connection.fetch(*args)
 
     async def execute(self, *args: Any) -> Any:
-        await self._pass()
+        await self._pass(args[0])
         return await self.connection.execute(*args)
 
     async def copy_records_to_table(self, *args: Any, **options: Any) -> Any:
-        await self._pass()
+        await self._pass("copy")
         return await self.connection.copy_records_to_table(*args, **options)
 
 
@@ -64,7 +67,7 @@ class Stepped:
             transaction: Transaction[Any] = Transaction(self._gate, schema="stook", clock=self._clock, slot=slot)
             try:
                 await transaction.run(make())
-            except asyncpg.UniqueViolationError:
+            except (asyncpg.UniqueViolationError, LookAgain):
                 await self._connection.execute("rollback")
             except Exception:
                 await self._connection.execute("rollback")
@@ -82,6 +85,16 @@ class Stepped:
         self._gate.waiting.clear()
         self._gate.permits.release()
         return await self._settled()
+
+    @property
+    def before(self) -> str:
+        """The statement that it stands before."""
+        return self._gate.before
+
+    async def up_to(self, words: str) -> None:
+        """Until the next statement has these words in it."""
+        while words not in self.before:
+            assert await self.step(), f"there was no {words}"
 
     async def go_on(self) -> bool:
         """As far as it comes. False: it waits for a lock."""

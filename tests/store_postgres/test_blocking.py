@@ -35,8 +35,8 @@ async def test_it_works_while_the_loop_is_blocked(store):
     assert row[0] == store.clock.now + 5_000_000
 
 
-async def test_many_threads_and_loops_at_once(fresh_postgres):
-    store = PostgresStore(fresh_postgres)
+async def test_many_threads_and_loops_at_once(installed_postgres):
+    store = PostgresStore(installed_postgres)
 
     def blocking(number):
         store.write_blocking(set_weight, f"thread {number}", 1.0)
@@ -50,12 +50,12 @@ async def test_many_threads_and_loops_at_once(fresh_postgres):
     await store.close()
 
 
-async def test_a_verbs_error_comes_out_in_the_thread(fresh_postgres):
+async def test_a_verbs_error_comes_out_in_the_thread(installed_postgres):
     def verb():
         yield All("weights")
         raise Conflict("no")
 
-    store = PostgresStore(fresh_postgres)
+    store = PostgresStore(installed_postgres)
     with pytest.raises(Conflict, match="no"):
         await asyncio.to_thread(store.write_blocking, verb)
     await store.close()

@@ -198,3 +198,16 @@ async def run(dsn, sql):
         await connection.execute(sql)
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("error", [asyncpg.DeadlockDetectedError, asyncpg.SerializationError])
+def test_who_stays_in_each_others_way_may_come_again(error):
+    """Workers then try again with ever longer pauses, and take no outcome for the culprit."""
+    found = translate(error("in_each_others_way"), "here")
+    assert isinstance(found, StoreUnavailable)
+
+
+def test_a_duplicate_that_stays_one_is_refused():
+    found = translate(asyncpg.UniqueViolationError("twice"), "here")
+    assert isinstance(found, StoreError)
+    assert not isinstance(found, StoreUnavailable)

@@ -65,16 +65,16 @@ async def renew_and_lapse(store):
     [renew_and_renew, renew_and_hard_cancel, renew_and_cancel_items, renew_and_settle, renew_and_lapse],
     ids=lambda scene: scene.__name__,
 )
-async def test_leases_are_locked_by_token(store, fresh_postgres, scene):
+async def test_leases_are_locked_by_token(store, installed_postgres, scene):
     for place in range(LEASES):
         first, second = await scene(store)
         await both_wait(
-            store, fresh_postgres, first, second, "select from lease order by token offset $1 limit 1", place
+            store, installed_postgres, first, second, "select from lease order by token offset $1 limit 1", place
         )
         await drain(store)
 
 
-async def test_dedupe_keys_are_locked_in_their_order_by_submissions_and_settlements(store, fresh_postgres):
+async def test_dedupe_keys_are_locked_in_their_order_by_submissions_and_settlements(store, installed_postgres):
     for place in range(6):
         keys = [f"{place}-{number}" for number in (3, 1, 5, 0, 4, 2)]
         await submit_items(store, 6, per=2, dedupe=keys)
@@ -82,7 +82,7 @@ async def test_dedupe_keys_are_locked_in_their_order_by_submissions_and_settleme
         new, chunks = new_batch(store), chunked(payloads(6), 2, dedupe=sorted(keys))
         await both_wait(
             store,
-            fresh_postgres,
+            installed_postgres,
             partial(submit, new, chunks),
             partial(settle, [succeed(one) for one in leases], store.draw),
             "select from dedupe order by key offset $1 limit 1",
@@ -91,14 +91,14 @@ async def test_dedupe_keys_are_locked_in_their_order_by_submissions_and_settleme
         await drain(store)
 
 
-async def test_dedupe_keys_are_inserted_in_their_order(store, fresh_postgres):
+async def test_dedupe_keys_are_inserted_in_their_order(store, installed_postgres):
     for place in range(6):
         keys = [f"{place}-{number}" for number in range(6)]
         new = [new_batch(store) for _ in range(2)]
         ways = [chunked(payloads(6), 2, dedupe=way) for way in (keys, keys[::-1])]
         await both_wait(
             store,
-            fresh_postgres,
+            installed_postgres,
             partial(submit, new[0], ways[0]),
             partial(submit, new[1], ways[1]),
             "insert into dedupe select 'default', 't', $1, '', 0",
@@ -125,18 +125,18 @@ async def both_wait(store, url, first, second, hold, *given, undo=False):
     await third.close()
 
 
-async def test_two_purges_leave_nothing_behind(store, fresh_postgres):
+async def test_two_purges_leave_nothing_behind(store, installed_postgres):
     batch = await submit_items(store, 4, per=2)
     await drain(store)
     await store.write(delete, batch)
-    raw = await asyncpg.connect(fresh_postgres, server_settings={"search_path": "stook"})
+    raw = await asyncpg.connect(installed_postgres, server_settings={"search_path": "stook"})
     await raw.execute("insert into event (batch_id, kind, body, at) select batch_id, 'k', '', 1 from event")
     store.audited = False
     while await raw.fetchval(
         "select exists (select from outcome union all select from chunk union all select from state)"
     ):
         await store.write(purge, 1)
-    async with stepped(fresh_postgres, store.clock) as (one, other):
+    async with stepped(installed_postgres, store.clock) as (one, other):
         one.start(lambda: purge(1))
         while await raw.fetchval("select count(*) from pg_locks where relation = 'event'::regclass") == 0:
             assert await one.step()

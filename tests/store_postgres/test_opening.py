@@ -187,3 +187,19 @@ def test_ctrl_c_while_it_blocks():
     with waits(lambda: os.kill(os.getpid(), signal.SIGINT)), pytest.raises(KeyboardInterrupt):
         PostgresStore(NOBODY)
     assert set(threading.enumerate()) <= before
+
+
+async def test_whoever_stops_waiting_for_a_connection_leaves_none(postgres_dsn, monkeypatch):
+    made = asyncio.get_running_loop().create_future()
+
+    async def never(connection, _):
+        made.set_result(connection)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncpg.Connection, "prepare", never)
+    waiting = asyncio.create_task(connect(postgres_dsn, "stook", timeout=5.0))
+    connection = await made
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert connection.is_closed()

@@ -10,6 +10,7 @@ import pytest
 
 from stook.core.errors import StoreUnavailable
 from stook.store.postgres import driver, verbs
+from stook.store.postgres.connect import connect
 from stook.store.postgres.driver import PostgresStore
 from stook.store.postgres.rerun import Patience
 from stook.store.postgres.run import Transaction
@@ -20,9 +21,17 @@ BATCH = b"b" * 16
 
 
 def counted():
-    """Not safe to repeat: counts down by one. Returns what it found."""
+    """Not safe to repeat: counts down by one. Returns what it found. The write is a transaction of its own."""
     ((found,),) = yield All("count_failure_groups", (BATCH,))
     yield Many("uncount_failure_group", [(BATCH, "f", 1)])
+    return found
+
+
+def counted_and_seen():
+    """The same, in a transaction that goes on behind the write."""
+    found = yield from counted()
+    ((after,),) = yield All("count_failure_groups", (BATCH,))
+    assert after == found - 1
     return found
 
 
@@ -64,7 +73,11 @@ class Cut:
             task = asyncio.create_task(method("select pg_sleep(60)"))
             await self._kill()
             return await task
+        if self._how == "given up before":
+            raise TimeoutError
         await method(sql, *params)
+        if self._how == "given up after":
+            raise TimeoutError
         self._connection.terminate()
         raise ConnectionResetError
 
@@ -78,14 +91,14 @@ class Cut:
 
 
 @pytest.fixture
-def cut(monkeypatch, fresh_postgres):
+def cut(monkeypatch, installed_postgres):
     """Cuts the next connection of stores opened from now on."""
 
     def given(how, at):
-        connect = driver.connect
+        whole = driver.connect
 
         async def cutting(*args, **options):
-            return Cut(await connect(*args, **options), fresh_postgres, how, at)
+            return Cut(await whole(*args, **options), installed_postgres, how, at)
 
         Cut.left = 1
         monkeypatch.setattr(driver, "connect", cutting)
@@ -94,22 +107,28 @@ def cut(monkeypatch, fresh_postgres):
 
 
 @pytest.mark.parametrize(
-    ("how", "at"),
+    ("verb", "how", "at"),
     [
-        ("killed before", "begin"),
-        ("killed before", "select"),
-        ("killed before", "with"),
-        ("killed before", "commit"),
-        ("killed within", "with"),
-        ("lost after", "with"),
-        ("lost after", "commit"),
+        (counted, "killed before", "select"),
+        (counted, "killed before", "with"),
+        (counted, "killed within", "with"),
+        (counted, "lost after", "with"),
+        (counted, "given up before", "with"),
+        (counted, "given up after", "with"),
+        (counted_and_seen, "given up before", "commit"),
+        (counted_and_seen, "killed before", "begin"),
+        (counted_and_seen, "killed before", "with"),
+        (counted_and_seen, "killed before", "commit"),
+        (counted_and_seen, "killed within", "with"),
+        (counted_and_seen, "lost after", "with"),
+        (counted_and_seen, "lost after", "commit"),
     ],
 )
-async def test_a_verb_takes_place_once_wherever_its_connection_is_lost(fresh_postgres, cut, how, at):
+async def test_a_verb_takes_place_once_wherever_its_connection_is_lost(installed_postgres, cut, verb, how, at):
     cut(how, at)
-    store = PostgresStore(fresh_postgres)
-    raw = await prepare(fresh_postgres)
-    assert await store.write(counted) == 1000
+    store = PostgresStore(installed_postgres)
+    raw = await prepare(installed_postgres)
+    assert await store.write(verb) == 1000
     assert Cut.left == 0
     assert await times(raw) == 1
     assert store.write_blocking(counted) == 999
@@ -117,10 +136,10 @@ async def test_a_verb_takes_place_once_wherever_its_connection_is_lost(fresh_pos
     await raw.close()
 
 
-async def test_a_read_simply_runs_again(fresh_postgres, cut):
+async def test_a_read_simply_runs_again(installed_postgres, cut):
     cut("killed before", "select")
-    store = PostgresStore(fresh_postgres)
-    raw = await prepare(fresh_postgres)
+    store = PostgresStore(installed_postgres)
+    raw = await prepare(installed_postgres)
 
     def look():
         return (yield All("count_failure_groups", (BATCH,)))
@@ -192,11 +211,11 @@ async def test_a_server_that_stays_away_is_an_error_of_one_line(monkeypatch):
         server.stop()
 
 
-async def test_a_commit_that_is_still_ending_is_waited_for(fresh_postgres, cut):
+async def test_a_commit_that_is_still_ending_is_waited_for(installed_postgres, cut):
     """The old connection's commit hangs on the server while the driver already asks about it on another."""
     cut("killed before", "never")
-    store = PostgresStore(fresh_postgres)
-    raw = await prepare(fresh_postgres)
+    store = PostgresStore(installed_postgres)
+    raw = await prepare(installed_postgres)
     verbs_ = await store._here()
     slot, mark = 7, 8
     holding = raw.transaction()
@@ -205,7 +224,7 @@ async def test_a_commit_that_is_still_ending_is_waited_for(fresh_postgres, cut):
     transaction = Transaction(None, schema="stook", clock=None, slot=slot, mark=mark)
     transaction.receipted = True
     asking = asyncio.create_task(verbs_._took_place(transaction, Patience()))
-    rival = await asyncpg.connect(fresh_postgres)
+    rival = await asyncpg.connect(installed_postgres)
     while not await rival.fetchval("select exists (select from pg_locks where not granted)"):
         await asyncio.sleep(0.005)
     await holding.commit()
@@ -213,12 +232,36 @@ async def test_a_commit_that_is_still_ending_is_waited_for(fresh_postgres, cut):
     assert await verbs_._took_place(transaction, Patience()) is True
     await rival.close()
     await raw.close()
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["first of its connection", "one of many"])
+async def test_a_write_that_the_server_comes_to_only_after_it_was_asked_about_does_not_take_place(
+    installed_postgres, cut, known
+):
+    cut("killed before", "never")
+    store = PostgresStore(installed_postgres)
+    raw = await prepare(installed_postgres)
+    verbs_ = await store._here()
+    late = await connect(installed_postgres, "stook", timeout=60)
+    lost = Transaction(late, schema="stook", clock=None, slot=7, mark=9)
+    if known:
+        await Transaction(late, schema="stook", clock=None, slot=7, mark=8).run(counted())
+    before = await times(raw)
+    lost.receipted = True
+    assert await verbs_._took_place(lost, Patience()) is False
+    lost.receipted = False
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await lost.run(counted())
+    assert await times(raw) == before
+    await late.close()
+    await raw.close()
+    await store.close()
     await store.close()
 
 
-async def test_a_cancelled_verb_leaves_no_lock_and_no_broken_connection(fresh_postgres):
-    store = PostgresStore(fresh_postgres, pool_size=1)
-    raw = await prepare(fresh_postgres)
+async def test_a_cancelled_verb_leaves_no_lock_and_no_broken_connection(installed_postgres):
+    store = PostgresStore(installed_postgres, pool_size=1)
+    raw = await prepare(installed_postgres)
     holding = raw.transaction()
     await holding.start()
     await raw.execute("select from stook.failure_group for update")

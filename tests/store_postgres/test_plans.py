@@ -32,10 +32,13 @@ select {{id}}, c * 10, c * 10, 0, 10, null, 10, 4, 1, 1, 1, null, null, null fro
 
 KEYS = [[BATCH] * 3, [10, 20, 500]]
 CASES = {
-    "claim_heads": [["t1"], ["p1"], [b""], [24]],
+    "claim_heads": [["t1"], ["p1"], [""], [b""], [24], [0]],
+    "claim_lanes": [["t1"], ["p1"], [""], ["~"], [16]],
+    "read_rate_bucket": [["p1"], ["t1"], ["//1"], [""]],
     "claim_suspect": [["t1", "t2"], [0, 0]],
     "claim_suspect_of": [["t1", "t2"], [0, 0], ["p1", "p1"]],
     "claim_flows": [["t1", "t2"]],
+    "claim_front": [["t1", "t2"]],
     "virtual_time": ["p1", "t1", 0],
     "read_chunk": KEYS,
     "read_state": KEYS,
@@ -65,14 +68,16 @@ CASES = {
     "read_outcomes": [BATCH, 500, 520],
 }
 FLUSH = [*KEYS, [b"\4" * 10] * 3, [50001, 50002]]
+SMALL = {"quota", "task_terms"}
+"""Tables with a row for each task that has limits: read whole."""
 MOST = 2 * CHUNKS
 """Rows of one batch, and no table's."""
 
 
 @pytest.fixture
-def filled(fresh_postgres, runner):
-    PostgresStore(fresh_postgres).close_blocking()
-    connection = runner.run(connect(fresh_postgres, "stook", timeout=60))
+def filled(installed_postgres, runner):
+    PostgresStore(installed_postgres).close_blocking()
+    connection = runner.run(connect(installed_postgres, "stook", timeout=60))
     runner.run(connection.execute(FILL))
     yield connection
     runner.run(connection.close())
@@ -115,7 +120,7 @@ async def check_all(connection):
     for name, sql, params in forms():
         rows, whole = await touched(connection, sql, params)
         assert rows, name
-        assert not whole, name
+        assert not set(whole) - SMALL, name
         assert max(rows.values()) <= MOST, (name, rows)
 
 
@@ -137,9 +142,9 @@ async def test_a_flush_touches_what_it_changes(filled, analyzed):
     assert not whole
 
 
-async def test_plans_made_on_empty_tables_are_still_good_when_they_are_full(fresh_postgres):
-    PostgresStore(fresh_postgres).close_blocking()
-    connection = await connect(fresh_postgres, "stook", timeout=60)
+async def test_plans_made_on_empty_tables_are_still_good_when_they_are_full(installed_postgres):
+    PostgresStore(installed_postgres).close_blocking()
+    connection = await connect(installed_postgres, "stook", timeout=60)
     for _, sql, params in forms():
         await connection.fetchval(f"explain (analyze, format json) {sql}", *params)
     await connection.execute(FILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -14,11 +15,20 @@ class Connection:
         self.said = []
         self.closed = False
         self.deaf = False
+        self.hears = asyncio.Event()
+        self.hears.set()
 
     async def execute(self, sql):
+        await self.hears.wait()
         if self.deaf:
             raise ConnectionResetError
         self.said.append(sql)
+
+    async def fetch(self, sql, *params):
+        self.said.append((sql, *params))
+
+    def get_server_pid(self):
+        return id(self)
 
     def is_closed(self):
         return self.closed
@@ -81,6 +91,28 @@ async def test_an_error_rolls_back_and_a_dead_connection_is_replaced(pool, made)
         assert found is made[1]
 
 
+@pytest.mark.parametrize("error", [KeyError, asyncio.CancelledError])
+async def test_whoever_is_cancelled_while_an_error_is_rolled_back_does_not_go_on_from_it(pool, made, error):
+    under_way = asyncio.Event()
+
+    async def go_on():
+        with contextlib.suppress(KeyError):
+            async with pool.connection() as found:
+                found.hears.clear()
+                under_way.set()
+                raise error
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(go_on())
+    await under_way.wait()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    task.cancel()
+    assert done
+    assert task.cancelled()
+    assert made[0].closed
+
+
 async def test_whoever_is_cancelled_while_waiting_takes_nobodys_turn(pool):
     release = asyncio.Event()
 
@@ -119,4 +151,5 @@ async def test_closing_closes_what_is_idle_and_cuts_what_is_busy(pool, made):
     async with pool.connection() as busy:
         await pool.close()
         assert busy.closed
+        assert made[-1].said == [("select pg_cancel_backend(pid) from unnest($1::integer[]) pid", [id(busy)])]
     assert all(one.closed for one in made)

@@ -134,10 +134,10 @@ SCENES = [
 
 @pytest.mark.parametrize("swapped", [False, True], ids=["", "swapped"])
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
-async def test_no_two_verbs_block_each_other_for_good(store, fresh_postgres, scene, swapped):
+async def test_no_two_verbs_block_each_other_for_good(store, installed_postgres, scene, swapped):
     store.audited = False  # once per interleaving, at its end
     await Projects(store).change("default", **LIMITS)
-    async with stepped(fresh_postgres, store.clock) as (one, other):
+    async with stepped(installed_postgres, store.clock) as (one, other):
         steps, done = 0, False
         while not done:
             pair = await scene(store)
@@ -152,7 +152,7 @@ async def test_no_two_verbs_block_each_other_for_good(store, fresh_postgres, sce
             assert all(isinstance(answer, Conflict | QuotaExceeded) for answer in wrong), wrong
             await store.audit()
             assert await kept(store) == await truth(store), steps
-            await empty(fresh_postgres)
+            await empty(installed_postgres)
             store.audit = Audit(store.tables)
             steps += 1
         assert steps > 2

@@ -17,19 +17,19 @@ CLOCK = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
 
 
 @pytest.fixture
-def plain(fresh_postgres, runner):
+def plain(installed_postgres, runner):
     """A store with the database's clock."""
-    found = PostgresStore(fresh_postgres)
+    found = PostgresStore(installed_postgres)
     yield found
     runner.run(found.close())
 
 
 @pytest.mark.parametrize("verb", [expire_waiting, end_overdue])
-async def test_an_end_is_no_earlier_than_what_the_sweep_waited_for(plain, fresh_postgres, store, verb):
+async def test_an_end_is_no_earlier_than_what_the_sweep_waited_for(plain, installed_postgres, store, verb):
     new = new_batch(store)
     new.deadline_at = 1 if verb is end_overdue else None
     await plain.write(submit, new, chunked([b"1"] * 3), expires_at=1 if verb is expire_waiting else None)
-    rival = await asyncpg.connect(fresh_postgres)
+    rival = await asyncpg.connect(installed_postgres)
     holding = rival.transaction()
     await holding.start()
     await rival.execute("select from stook.batch for update")

@@ -23,9 +23,9 @@ def ring(*topics):
 
 
 @pytest.fixture
-def two(fresh_postgres, runner):
+def two(installed_postgres, runner):
     """Two stores, as in two processes."""
-    stores = [PostgresStore(fresh_postgres) for _ in range(2)]
+    stores = [PostgresStore(installed_postgres) for _ in range(2)]
     yield stores
     for one in stores:
         runner.run(one.close())
@@ -57,11 +57,11 @@ async def test_nothing_rings(two):
     assert await two[0].wait(("x",), SHORT) is False
 
 
-async def test_it_rings_here_and_in_the_other_process(two, fresh_postgres):
+async def test_it_rings_here_and_in_the_other_process(two, installed_postgres):
     one, other = two
     here = asyncio.create_task(one.wait(("a", "b"), LONG))
     there = asyncio.create_task(other.wait(("b",), LONG))
-    await (await listening(fresh_postgres, 2)).close()
+    await (await listening(installed_postgres, 2)).close()
     await asyncio.to_thread(one.write_blocking, ring, "b")
     assert await here is True
     assert await there is True
@@ -86,12 +86,12 @@ async def test_more_topics_than_one_notification_holds(two):
     assert await heard_by(*two, "last", *many)
 
 
-async def test_a_lost_listener_comes_back_and_everybody_looks(two, fresh_postgres):
+async def test_a_lost_listener_comes_back_and_everybody_looks(two, installed_postgres):
     one, other = two
     assert await heard_by(one, other, "a")
     waiting = asyncio.create_task(one.wait(("b",), LONG))
     await asyncio.sleep(0)
-    raw = await listening(fresh_postgres, 1)
+    raw = await listening(installed_postgres, 1)
     await raw.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity"
         " where datname = current_database() and pid <> pg_backend_pid()"
@@ -101,11 +101,11 @@ async def test_a_lost_listener_comes_back_and_everybody_looks(two, fresh_postgre
     await raw.close()
 
 
-async def test_closing_sends_what_was_notified_last(two, fresh_postgres):
+async def test_closing_sends_what_was_notified_last(two, installed_postgres):
     one, _ = two
-    brief = PostgresStore(fresh_postgres)
+    brief = PostgresStore(installed_postgres)
     waiting = asyncio.create_task(one.wait(("bye",), LONG))
-    await (await listening(fresh_postgres, 1)).close()
+    await (await listening(installed_postgres, 1)).close()
     await brief.write(ring, "bye")
     await brief.close()
     assert await waiting is True

@@ -39,7 +39,7 @@ def recording(delivery):
 @pytest.mark.parametrize("settles_first", [True, False])
 @pytest.mark.parametrize("steps", [1, 4, 6, 7, 8])
 async def test_a_settlement_and_a_record_that_disables_do_not_wait_for_each_other(
-    store, fresh_postgres, settles_first, steps
+    store, installed_postgres, settles_first, steps
 ):
     """Wherever the one stands when the other comes."""
     found = await told(store)
@@ -47,7 +47,7 @@ async def test_a_settlement_and_a_record_that_disables_do_not_wait_for_each_othe
     await submit_items(store, 1)
     settling = partial(settle, [succeed(one) for one in await claim_all(store)], store.draw)
     ways = [settling, recording(found[0])]
-    async with stepped(fresh_postgres, store.clock) as (one, other):
+    async with stepped(installed_postgres, store.clock) as (one, other):
         one.start(ways[not settles_first])
         for _ in range(steps):
             await one.step()
@@ -76,11 +76,13 @@ def scenes(delivery):
 
 
 @pytest.mark.parametrize("scene", scenes(""))
-async def test_deliveries_are_locked_behind_their_endpoint(store, fresh_postgres, scene):
+async def test_deliveries_are_locked_behind_their_endpoint(store, installed_postgres, scene):
     found = await told(store)
     for delivery in (found[0], found[-1])[: 1 if scene.startswith("delete") else 2]:
         first, second = scenes(delivery)[scene]
-        await both_wait(store, fresh_postgres, first, second, "select from webhook_delivery where id = $1", delivery)
+        await both_wait(
+            store, installed_postgres, first, second, "select from webhook_delivery where id = $1", delivery
+        )
         webhooks = Webhooks(store, "default")
         if not scene.startswith("delete"):
             await webhooks.enable("whe_a")
@@ -95,7 +97,7 @@ async def store_reset(store):
     await execute("delete from webhook_attempt")
 
 
-async def test_two_servers_release_what_is_due_and_neither_waits(store, fresh_postgres):
+async def test_two_servers_release_what_is_due_and_neither_waits(store, installed_postgres):
     for name in "ab":
         await add_endpoint(store, name)
     await submit_items(store, 1)
@@ -103,7 +105,7 @@ async def test_two_servers_release_what_is_due_and_neither_waits(store, fresh_po
     for delivery, *_ in await deliveries_of(store, "id"):
         await attempt(store, delivery, 1, answered(429, retry_after=30))
     store.clock.advance(30)
-    async with stepped(fresh_postgres, store.clock) as (one, other):
+    async with stepped(installed_postgres, store.clock) as (one, other):
         one.start(release_due)
         for _ in range(2):
             assert await one.step()

@@ -12,7 +12,20 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["All", "Each", "Guard", "Many", "Notify", "Now", "Row", "Run", "Script", "Statement"]
+__all__ = [
+    "All",
+    "Each",
+    "Guard",
+    "LookAgain",
+    "Many",
+    "Notify",
+    "Now",
+    "Row",
+    "Run",
+    "Script",
+    "Statement",
+    "TryGuard",
+]
 
 Row = Sequence[Any]
 T = TypeVar("T")
@@ -51,7 +64,14 @@ class Now(msgspec.Struct, gc=False):
 
 
 class Guard(msgspec.Struct, gc=False):
-    """Locks on names, held to the end of the transaction; taken in sorted order. For limits, taken by claims only."""
+    """Locks on names, held to the end of the transaction; taken in sorted order. For limits, taken by
+    claims only, and for keys of invocations, before any other lock."""
+
+    names: tuple[str, ...]
+
+
+class TryGuard(msgspec.Struct, gc=False):
+    """As `Guard`, without waiting: answered with the names whose lock was free, or is held already."""
 
     names: tuple[str, ...]
 
@@ -62,5 +82,10 @@ class Notify(msgspec.Struct, gc=False):
     topics: tuple[str, ...]
 
 
-Statement = All | Each | Run | Many | Now | Guard | Notify
+class LookAgain(Exception):
+    """A verb raises it that would have to take a lock out of order: somebody was faster. What it holds is let go, and
+    it runs again from its beginning."""
+
+
+Statement = All | Each | Run | Many | Now | Guard | TryGuard | Notify
 Script = Generator[Statement, Any, T]

@@ -84,7 +84,11 @@ async def connect(url: str, schema: str, *, timeout: float | None, warm: bool = 
         _check_files(url)
         raise
     if warm:
-        await connection.prepare(_ARRAYS)
+        try:
+            await connection.prepare(_ARRAYS)
+        except BaseException:  # whoever is cancelled here has no other hold on it, and its loop could not close
+            connection.terminate()
+            raise
     return connection
 
 

@@ -14,6 +14,7 @@ from stook.core.errors import (
     StoreUnavailable,
 )
 from stook.store.postgres.library import asyncpg
+from stook.store.statement import LookAgain
 
 __all__ = ["Cause", "cause_of", "translate"]
 
@@ -51,7 +52,7 @@ def cause_of(error: BaseException) -> Cause | None:
         return None  # no PostgreSQL at the other end, or a pooler that wants other words
     if isinstance(error, _LOST) or _is_cut_off(error):
         return Cause.lost
-    if isinstance(error, _CLASH):
+    if isinstance(error, (*_CLASH, LookAgain)):
         return Cause.clash
     if isinstance(error, asyncpg.UniqueViolationError):
         return Cause.taken
@@ -87,6 +88,9 @@ _MEANINGS: Final[dict[type[Exception], _Meaning]] = {
     asyncpg.ProtocolViolationError: _Meaning(
         StoreUnavailable, "{where}: {error}", "connect to the server itself: a pooler must pool sessions"
     ),
+    asyncpg.OutOfMemoryError: _Meaning(
+        StoreUnavailable, "{where} has no memory left: {error}", "give it more, or run fewer programs"
+    ),
     asyncpg.DiskFullError: _Meaning(
         StoreFull,
         "no room left on the disk of {where}",
@@ -121,7 +125,10 @@ def translate(error: Exception, where: str, statement: str | None = None) -> Sto
         meaning = _MEANINGS.get(kind)
         if meaning is not None:
             return meaning.kind(meaning.message.format(where=where, error=words), hint=meaning.hint)
-    if cause_of(error) is Cause.lost:
+    cause = cause_of(error)
+    if cause is Cause.clash:
+        return StoreUnavailable(f"{where}: other transactions were in the way: {words}", hint="try again")
+    if cause is Cause.lost:
         return StoreUnavailable(f"lost the connection to {where}", hint="check the server, then try again")
     if isinstance(error, _OF_ASYNCPG):
         at = "" if statement is None else f" (statement {statement})"

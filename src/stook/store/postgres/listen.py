@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from stook.core.errors import StookError
@@ -35,10 +35,11 @@ _LONGEST_PAYLOAD: Final = 7900
 
 
 def heard_as(topic: str) -> str:
-    """A topic as it is sent: itself, or its hash where it is long or holds what cannot be sent."""
+    """A topic as it is sent: itself, or its hash where it is long or holds what cannot be sent. As `ring` of migration
+    0013."""
     if len(topic) <= _LONGEST_TOPIC and topic.isascii() and topic.isprintable():
         return topic
-    return "#" + blake2b(topic.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return "#" + sha256(topic.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def packed(topics: Iterable[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from stook.core.errors import ConfigError, NotInstalled, StookError, StoreUnavailable
+from stook.store.giving_way import LOOK, SILENT, Wait, is_breaking
 from stook.store.migrations import check_version, migrations
 from stook.store.postgres.connect import connect, place_of
 from stook.store.postgres.errors import Cause, cause_of, translate
@@ -31,6 +32,13 @@ _OLDEST = 14
 _THERE = "select exists (select from pg_tables where schemaname = $1 and tablename = 'migration')"
 _OLD_RECEIPTS = "delete from receipt where at < now() - interval '1 day'"
 _VERSION = "select number from migration order by number desc limit 1"
+_ASK = """
+update orchestrator set stop_asked_at = (extract(epoch from clock_timestamp()) * 1000000)::bigint
+where schema < $1 and stop_asked_at is null"""
+_OLDER = """
+select id from orchestrator
+where schema < $1 and seen_at > (extract(epoch from clock_timestamp()) * 1000000)::bigint - $2 order by id"""
+_BREAKING = "insert into breaking values ($1, (extract(epoch from clock_timestamp()) * 1000000)::bigint)"
 _MIGRATION = """
 create table if not exists migration (
     number integer primary key, name text not null, applied_at timestamptz not null default now()
@@ -39,7 +47,8 @@ create table if not exists migration (
 
 async def migrate(url: str, schema: str, *, patience: float | None = None) -> None:
     """Applies what is missing, one transaction each; makes the schema if there is none. Any number of processes may
-    do this at once: each waits for the one before and then finds nothing left.
+    do this at once: each waits for the one before and then finds nothing left. A step that breaks older programs asks
+    them to stop and waits until they have, up to four hours.
 
     A server that is away is waited for, which is logged, up to `patience` seconds (30, as verbs do), then it is
     `StoreUnavailable`. What waiting cannot mend is raised at once: a wrong URL, password, database or role, a server
@@ -47,10 +56,13 @@ async def migrate(url: str, schema: str, *, patience: float | None = None) -> No
     """
     longest = OUTAGE_SECONDS if patience is None else patience
     left, begun, waits = Patience(longest), time.monotonic(), False
+    older = Wait(place_of(url))
     while True:
         tried = time.monotonic()
         try:
-            await _migrate(url, schema)
+            while not await _migrate(url, schema, older):
+                await asyncio.sleep(LOOK)
+                left, tried = Patience(longest), time.monotonic()
         except StookError:
             raise
         except Exception as error:
@@ -79,7 +91,8 @@ def _may_pass(error: Exception) -> bool:
     return cause_of(error) is Cause.lost
 
 
-async def _migrate(url: str, schema: str) -> None:
+async def _migrate(url: str, schema: str, older: Wait) -> bool:
+    """False: the next step breaks programs that still work here."""
     steps = migrations("stook.store.postgres")
     connection = await connect(url, schema, timeout=None, warm=False, idle_in_transaction_session_timeout="0")
     try:
@@ -88,6 +101,8 @@ async def _migrate(url: str, schema: str) -> None:
         check_version(there, steps[-1].number, place_of(url))
         for step in steps:
             if step.number > there:
+                if there and is_breaking(step) and older.look(step, await _older(connection, step.number)):
+                    return False
                 await _apply(connection, schema, step)
         with contextlib.suppress(asyncpg.ReadOnlySQLTransactionError):
             await connection.execute(_OLD_RECEIPTS)
@@ -98,6 +113,13 @@ async def _migrate(url: str, schema: str) -> None:
         ) from None
     finally:
         await connection.close()
+    return True
+
+
+async def _older(connection: Any, number: int) -> list[str]:
+    """Programs at work that do not know the migration; they are asked to stop."""
+    await connection.execute(_ASK, number)
+    return [row[0] for row in await connection.fetch(_OLDER, number, SILENT)]
 
 
 def _check_server(connection: Any, where: str) -> None:
@@ -125,4 +147,6 @@ async def _apply(connection: Any, schema: str, step: Migration) -> None:
             await connection.execute(f'create schema "{schema}"')
         await connection.execute(_MIGRATION)
         await connection.execute(step.sql)
+        if is_breaking(step):
+            await connection.execute(_BREAKING, step.number)
         await connection.execute("insert into migration (number, name) values ($1, $2)", step.number, step.name)

@@ -53,13 +53,28 @@ class Pool:
 
     async def close(self) -> None:
         """Lets nobody finish: whoever still runs a verb or waits for a connection gets an error."""
+        self._closed = True
         idle, self._idle = self._idle, []
+        await self._cancel()
         self.terminate()
         for connection in idle:
             try:
                 await connection.close(timeout=_UNDO_SECONDS)
             except Exception:  # noqa: BLE001 - it may be dead already; gone is gone
                 connection.terminate()
+
+    async def _cancel(self) -> None:
+        """What is under way at the server: a statement that is a transaction of its own would go on without us."""
+        running = [connection.get_server_pid() for connection in self._busy if not connection.is_closed()]
+        if not running:
+            return
+        with contextlib.suppress(Exception):  # a server that is away runs nothing for us
+            async with asyncio.timeout(_UNDO_SECONDS):
+                connection = await self._connect()
+                try:
+                    await connection.fetch("select pg_cancel_backend(pid) from unnest($1::integer[]) pid", running)
+                finally:
+                    connection.terminate()
 
     def terminate(self) -> None:
         """`close` without a word to the server, which may be done without waiting."""
@@ -107,11 +122,15 @@ class Pool:
 
 async def _undo(connection: Any) -> None:
     """Rolls back, whether or not anything had begun: after a cancelled statement nobody knows. What cannot be rolled
-    back is cut off, which the server takes for the same."""
+    back is cut off, which the server takes for the same. Whoever is cancelled meanwhile hears that, not the first
+    error, which the caller might have gone on from."""
     if connection.is_closed():
         return
     try:
         async with asyncio.timeout(_UNDO_SECONDS):
             await connection.execute("rollback")
-    except BaseException:  # noqa: BLE001 - the first error is what the caller hears
+    except Exception:  # noqa: BLE001 - the first error is what the caller hears
         connection.terminate()
+    except BaseException:
+        connection.terminate()
+        raise

@@ -1,9 +1,13 @@
 """Driving a verb over one PostgreSQL connection, with as few round trips as its answers allow.
 
 Now                 the clock column of a statement that locked rows before it; else a statement of its own
-All, Each, Run      sent at once, behind `begin`; before them the writes held back that they could notice
+All, Each, Run      sent at once; before them the writes held back that they could notice
 Many                held back, sent with others as one statement (`texts.merged`) or, when it is large, as COPY
 the verb's end      what is still held back, then `commit`
+
+`begin` waits for what has to stay: a lock, or a change that is not the last statement. Looks before it see what they
+would see behind it, each the moment it is made. A verb that looks and then writes once is a statement on its own,
+without `begin` and `commit`; so is a lock that is seldom found, unless it is.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, assert_never
 
 from stook.store.postgres.guards import key_of
 from stook.store.postgres.texts import apart, merged, texts
-from stook.store.statement import All, Each, Guard, Many, Notify, Now, Run
+from stook.store.statement import All, Each, Guard, Many, Notify, Now, Run, TryGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +31,7 @@ READ: Final = "begin isolation level repeatable read, read only"
 WRITE: Final = "begin"
 _NOW: Final = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
 _GUARD: Final = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) key"
+_TRY_GUARD: Final = "select key from unnest($1::bigint[]) key where pg_try_advisory_xact_lock(key)"
 COPY_ROWS: Final = 300
 COPY_BYTES: Final = 512 * 1024
 """From here on COPY is worth its own round trips: its rows are stored while the next are still on their way."""
@@ -65,7 +70,7 @@ class Transaction(Generic[T]):
         self.statement: str | None = None
         self._begun = False
         self._sent = 0
-        self._connection = connection
+        self.connection = connection
         self._schema = schema
         self._clock = clock
         self._begin = begin
@@ -84,10 +89,10 @@ class Transaction(Generic[T]):
                     self.answer = done.value
                     break
                 answer = await self._answer(statement)
-            await self._flush()
+            await self._flush(last=True)
             if self._begun:
                 self.statement, self.committing = "commit", True
-                await self._connection.execute("commit")
+                await self.connection.execute("commit")
         finally:
             script.close()
 
@@ -105,19 +110,34 @@ class Transaction(Generic[T]):
             case Now():
                 return await self._time()
             case Guard(names):
-                if names:
-                    await self._start()
-                    keys = sorted({key_of(self._schema, name) for name in names})
-                    await self._connection.fetch(_GUARD, keys)
+                await self._guard(names)
+            case TryGuard(names):
+                return await self._try_guard(names)
             case Notify(names):
                 self.topics.update(names)
             case _:
                 assert_never(statement)
         return None
 
+    async def _guard(self, names: Sequence[str]) -> None:
+        if names:
+            await self._start()
+            await self.connection.fetch(_GUARD, sorted({key_of(self._schema, name) for name in names}))
+
+    async def _try_guard(self, names: Sequence[str]) -> frozenset[str]:
+        if not names:
+            return frozenset()
+        await self._start()
+        keys = {name: key_of(self._schema, name) for name in names}
+        free = {row[0] for row in await self.connection.fetch(_TRY_GUARD, sorted(set(keys.values())))}
+        return frozenset(name for name, key in keys.items() if key in free)
+
     async def _rows(self, text: Text, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         await self._before(text)
-        rows = await self._connection.fetch(sql, *self._storable(params))
+        rows = await self.connection.fetch(sql, *self._storable(params))
+        if rows and text.locks and not self._begun and self._begin is not None:
+            await self._start(lasting=True)  # what it has found is not locked any more
+            rows = await self.connection.fetch(sql, *self._storable(params))
         if not text.clocked:
             return [tuple(row) for row in rows]
         if rows:
@@ -126,7 +146,7 @@ class Transaction(Generic[T]):
 
     async def _count(self, text: Text, params: Sequence[Any]) -> int:
         await self._before(text)
-        status: str = await self._connection.execute(text.sql, *self._storable(params))
+        status: str = await self.connection.execute(text.sql, *self._storable(params))
         return int(status.rpartition(" ")[2])
 
     async def _hold_back(self, text: Text, rows: Sequence[Row]) -> None:
@@ -137,19 +157,21 @@ class Transaction(Generic[T]):
     async def _before(self, text: Text) -> None:
         if self._held_back and not all(apart(text, other) for other, _ in self._held_back):
             await self._flush()
-        await self._start(changes=text.target is not None)
+        changes = text.target is not None
+        await self._start(changes=changes, lasting=changes or (text.locks and not text.seldom))
         self.statement = text.name
 
-    async def _flush(self) -> None:
+    async def _flush(self, *, last: bool = False) -> None:
         if not self._held_back:
             return
-        await self._start(changes=True)
+        alone = last and not any(text.columns is not None and _is_large(rows) for text, rows in self._held_back)
+        await self._start(changes=True, lasting=not alone)
         together: list[tuple[Text, Sequence[Row]]] = []
         for text, rows in self._held_back:
             if text.columns is not None and _is_large(rows):
                 self.statement = text.name
                 records = [self._storable(row) for row in rows] if self._plain else rows
-                await self._connection.copy_records_to_table(
+                await self.connection.copy_records_to_table(
                     text.target, records=records, columns=text.columns, schema_name=self._schema
                 )
             else:
@@ -166,17 +188,22 @@ class Transaction(Generic[T]):
             params += (self.slot, self.mark)
         elif not writes:
             return
-        await self._connection.fetch(merged(tuple(writes), receipt=not self.receipted), *params)
+        sql = merged(tuple(writes), receipt=not self.receipted)
+        if not self._begun:
+            self.receipted = self.committing = True
+        await self.connection.fetch(sql, *params)
         self.receipted = True
 
-    async def _start(self, *, changes: bool = False) -> None:
+    async def _start(self, *, changes: bool = False, lasting: bool = True) -> None:
+        """`lasting`: the statement to come needs a transaction that goes on behind it. That of a reading verb begins
+        with the first."""
         if self._begin is None:
             if self._sent or changes:
                 raise NeedsTransaction
             self._sent = 1
-        elif not self._begun:
+        elif not self._begun and (lasting or self._begin is READ):
             self.statement = "begin"
-            await self._connection.execute(self._begin)
+            await self.connection.execute(self._begin)
             self._begun = True
 
     async def _time(self) -> int:
@@ -184,7 +211,7 @@ class Transaction(Generic[T]):
             return self._clock()
         if self._now is None:
             self.statement = "now"
-            rows = await self._connection.fetch(_NOW)
+            rows = await self.connection.fetch(_NOW)
             self._now = rows[0][0]
         return self._now
 

@@ -26,7 +26,13 @@ _MENTIONED = re.compile(r"\b(?:from|join|into|update)\s+(\w+)")
 _CHANGED = re.compile(r"\b(?:insert into|update|delete from)\s+(\w+)")
 _PARAMETER = re.compile(r"\$(\d+)")
 _COMMENT = re.compile(r"--[^\n]*")
-_RECEIPT = "insert into receipt (slot, mark) values ($1, $2) on conflict (slot) do update set mark = $2, at = now()"
+_LOCKS = re.compile(r"\bfor (?:update|no key update|share|key share)\b|\bset_config\b")
+_SELDOM = "-- Seldom finds anything."
+# Where the slot was given up meanwhile (`verbs`), it divides by zero: then nothing of the statement has happened.
+_RECEIPT = (
+    "insert into receipt (slot, mark) values ($1, $2) on conflict (slot) do update"
+    " set mark = $2 / (receipt.mark >= 0)::integer, at = now()"
+)
 _UNNEST = re.compile(r"unnest\(([^()]*)\)(\s+as\b)?")
 _ANY = re.compile(r"= any\((\$\d+::[\w ]+)\[\]\)")
 _FIRST = re.compile(r"\((\$\d+::[\w ]+)\[\]\)\[1\]")
@@ -36,7 +42,8 @@ _PLAIN_INSERT = re.compile(r"insert into \w+ \(([\w\s,]+)\)\s*select \* from unn
 class Text(msgspec.Struct, frozen=True):
     """`tables` are those it reads or changes, `target` the one it changes. `clocked`: its last column is the
     database's clock, read once the rows are locked. `columns`: it only inserts its parameters into these, as COPY
-    could. `for_one` takes the values of one row instead of arrays."""
+    could. `for_one` takes the values of one row instead of arrays. `locks`: what it finds stays locked to the end of
+    the transaction; `seldom`: mostly it finds nothing."""
 
     name: str
     sql: str
@@ -46,6 +53,8 @@ class Text(msgspec.Struct, frozen=True):
     for_one: str | None
     clocked: bool
     columns: tuple[str, ...] | None
+    locks: bool
+    seldom: bool
 
 
 @cache
@@ -67,6 +76,8 @@ def _text(name: str, raw: str, tables: set[str]) -> Text:
         target=changed[0] if changed else None,
         clocked="clock_timestamp()" in sql,
         columns=tuple(plain[1].replace(",", " ").split()) if plain else None,
+        locks=_LOCKS.search(sql) is not None,
+        seldom=_SELDOM in raw,
     )
 
 

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["Verbs"]
 
 T = TypeVar("T")
-# It waits for a transaction that is still about to end, and leaves a receipt there already as it is.
+# It waits for a transaction that is still about to end, and leaves its receipt as it is. Else it gives the slot up: a
+# statement of the lost connection that the server comes to only now fails there.
 _FATE: Final = (
-    "insert into receipt (slot, mark) values ($1, 0) on conflict (slot) do update set at = now() returning mark"
+    "insert into receipt (slot, mark) values ($1, -1) on conflict (slot) do update"
+    " set mark = case when receipt.mark = $2 then $2 else -1 end, at = now() returning mark"
 )
 
 
@@ -108,13 +110,10 @@ class Verbs:
                 raise
             except Exception as error:  # noqa: BLE001 - `_rest` raises what is not the database's
                 cause = cause_of(error)
-                if (
-                    cause is Cause.lost
-                    and transaction is not None
-                    and transaction.committing
-                    and await self._took_place(transaction, patience)
-                ):
-                    return transaction
+                if cause is Cause.lost and transaction is not None and transaction.committing:
+                    self._slots.pop(transaction.connection, None)  # it may live, but its slot may be given up
+                    if await self._took_place(transaction, patience):
+                        return transaction
                 plain = plain or cause is Cause.text
                 await self._rest(error, patience, transaction)
 
@@ -123,7 +122,7 @@ class Verbs:
         while transaction.receipted:
             try:
                 async with self._writers.connection() as connection:
-                    mark: int = await connection.fetchval(_FATE, transaction.slot)
+                    mark: int = await connection.fetchval(_FATE, transaction.slot, transaction.mark)
             except Exception as error:  # noqa: BLE001 - as above
                 await self._rest(error, patience, transaction)
             else:

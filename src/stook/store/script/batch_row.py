@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from stook.store.statement import Script
 
-__all__ = ["BatchRow", "lock_batch", "lock_batches", "no_such_batch", "read_batch", "save_batches"]
+__all__ = ["BatchRow", "lock_batch", "lock_batches", "no_such_batch", "read_batch", "row_there", "save_batches"]
 
 MOST_POLICIES = 1000
 _policies: dict[str, TaskPolicy] = {}
@@ -176,15 +176,16 @@ def lock_batches(ids: Iterable[bytes]) -> Script[dict[bytes, BatchRow]]:
 
 def lock_batch(batch_id: bytes) -> Script[BatchRow]:
     found = yield from lock_batches((batch_id,))
-    return _there(found.get(batch_id), batch_id)
+    return row_there(found.get(batch_id), batch_id)
 
 
 def read_batch(batch_id: bytes) -> Script[BatchRow]:
     rows = yield All("read_batch", (batch_id,))
-    return _there(BatchRow(*rows[0]) if rows else None, batch_id)
+    return row_there(BatchRow(*rows[0]) if rows else None, batch_id)
 
 
-def _there(row: BatchRow | None, batch_id: bytes) -> BatchRow:
+def row_there(row: BatchRow | None, batch_id: bytes) -> BatchRow:
+    """The row, or `NotFound`: there is none, or it is deleted."""
     if row is None or row.phase == Phase.deleted.value:
         raise no_such_batch(batch_id)
     return row

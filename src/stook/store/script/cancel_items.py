@@ -14,12 +14,15 @@ from stook.store.script.dedupe import free_keys
 from stook.store.script.flush import Flush
 from stook.store.script.probe import after_probe
 from stook.store.script.read.narrowed import narrowed
+from stook.store.script.remember import MEMOS, read_memos
 from stook.store.script.segment_row import SegmentStatus, offsets_of
+from stook.store.script.suspend import PARENT_CANCELLED, drop_suspensions, tell_parents
 from stook.store.statement import Each, Many, Notify, Now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from stook.store.script.batch_row import BatchRow
     from stook.store.script.read.narrowed import Narrowing
     from stook.store.statement import Row, Script
 
@@ -42,9 +45,12 @@ def cancel_where(batch_id: bytes, by: Narrowing) -> Script[CancelledItems]:
     return (yield from cancel_items(batch_id, sorted(range(batch.total) if found is None else found)))
 
 
-def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledItems]:
+def cancel_items(
+    batch_id: bytes, indexes: Sequence[int], *, begun: bool = True, children: bool = True
+) -> Script[CancelledItems]:
     """Waiting ones end at once and leave their segments, so that a later retry finds them nowhere else. Running ones
-    are flagged: whatever their handler says, they end cancelled."""
+    are flagged: whatever their handler says, they end cancelled. With `begun` False only those end that have never been
+    started. The children that suspended ones wait for are cancelled soon after, unless `children` is False."""
     batch = yield from lock_batch(batch_id)
     now: int = yield Now()
     answer = CancelledItems()
@@ -62,12 +68,16 @@ def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledIte
     waiting = {
         (row[1], offset): (SegmentStatus(row[5]), row[6]) for row in segments for offset in offsets_of(*row[2:5])
     }
+    spared = set() if begun else (yield from _begun(batch, chunk_of, segments))
     signalled: set[tuple[int]] = set()
+    suspended: list[int] = []
     alike: dict[tuple[int, int], list[int]] = {}
     for index, first in sorted(chunk_of.items()):
         offset, content = index - first, states[first]
         if State(content[offset]) in TERMINAL:
             answer.passed.append(index)
+        elif index in spared:
+            continue
         elif (first, offset) in token_of:
             content[offset] = State.cancelling
             signalled.add((token_of[first, offset],))
@@ -75,7 +85,9 @@ def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledIte
         else:
             status, round_ = waiting.get((first, offset), (SegmentStatus.ready, batch.round))
             batch.scheduled -= status is SegmentStatus.scheduled
-            batch.suspended -= content[offset] == State.suspended
+            if content[offset] == State.suspended:
+                batch.suspended -= 1
+                suspended.append(index)
             content[offset] = State.cancelled
             alike.setdefault((first, round_), []).append(offset)
             answer.ended.append(index)
@@ -87,14 +99,41 @@ def cancel_items(batch_id: bytes, indexes: Sequence[int]) -> Script[CancelledIte
     if flush.outcomes:
         yield Many("insert_outcome", flush.outcomes)
         yield from _leave_segments(segments, {(chunk_of[index], index - chunk_of[index]) for index in answer.ended})
-        yield from free_keys(batch, flush.ended)
-        yield from after_probe(batch, now, ended=flush.probed, failed=flush.probe_failed)
+        yield from drop_suspensions(batch, suspended, now, body=PARENT_CANCELLED if children else None)
+        yield from _tell(flush)
     if signalled:
         yield Many("signal_lease", sorted(signalled))
+    yield from _save(batch, now)
+    return answer
+
+
+def _save(batch: BatchRow, now: int) -> Script[None]:
     yield from close_if_done(batch, now)
     yield from save_batches([batch])
     yield Notify((f"batch:{batch.id.hex()}", "signal"))
-    return answer
+
+
+def _tell(flush: Flush) -> Script[None]:
+    yield from free_keys(flush.batch, flush.ended)
+    yield from tell_parents(flush)
+    yield from after_probe(flush.batch, flush.now, ended=flush.probed, failed=flush.probe_failed)
+
+
+def _begun(batch: BatchRow, chunk_of: Mapping[int, int], segments: Sequence[Row]) -> Script[set[int]]:
+    """Of these items, those that are not in the queue for the first time."""
+    fresh = (
+        {
+            row[1] + offset
+            for row in segments
+            if row[5] != SegmentStatus.suspect and tuple(row[6:9]) == (1, 1, 0)  # round, attempt, losses
+            for offset in offsets_of(*row[2:5])
+        }
+        & set(chunk_of)
+    )
+    if batch.keyed & MEMOS:
+        remembering = yield from read_memos([(batch.id, index, index + 1) for index in sorted(fresh)])
+        fresh -= {index for _, index in remembering}
+    return set(chunk_of) - fresh
 
 
 def _leave_segments(segments: Sequence[Row], ended: set[tuple[int, int]]) -> Script[None]:

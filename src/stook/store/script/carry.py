@@ -52,7 +52,7 @@ def carry(runs: Mapping[str, Sequence[tuple[str, int]]], now: int) -> Script[Non
         for first in range(0, len(deliveries), MAX_ITEMS):
             some = deliveries[first : first + MAX_ITEMS]
             chunk = make_chunk([b'{"delivery":"%s","run":%d}' % (one.encode(), run) for one, run in some])
-            chunks.append((batch_id, first, chunk.count, chunk.starts, None, None, chunk.payloads))
+            chunks.append((batch_id, first, chunk.count, chunk.starts, None, None, chunk.payloads, None))
             states.append((batch_id, first, bytes(chunk.count)))
             segments.append(_segment(batch_id, project, first, chunk.count, rank, now))
             rank += chunk.count
@@ -68,4 +68,4 @@ def _segment(batch_id: bytes, project: str, first: int, count: int, rank: int, n
     """Columns of `insert_segment.sql`: ready now, in round 1 and attempt 1."""
     place = (batch_id, first, 0, count, None)
     flow = (project, TASK, QUEUE, 0, rank)
-    return (*place, *flow, 1, 1, 0, 0, 0, 0, None, now, None)
+    return (*place, *flow, 1, 1, 0, 0, 0, 0, None, now, None, "", None)

@@ -19,6 +19,7 @@ from stook.core.retry_scope import RETRYABLE, RetryScope
 from stook.core.states import State
 from stook.store.script.batch_row import lock_batch, save_batches
 from stook.store.script.cancel_items import cancel_items
+from stook.store.script.chunk_lane import change_lanes
 from stook.store.script.reopen import check_reopens, reopen
 from stook.store.statement import All, Each, Many, Now
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from stook.store.script.batch_row import BatchRow
     from stook.store.statement import Row, Script
 
-__all__ = ["CHANGED_ITEMS", "NewInput", "Touched", "change_inputs", "edit_item", "skip_item"]
+__all__ = ["CHANGED_ITEMS", "NewInput", "Touched", "change_inputs", "edit_item", "note_changes", "skip_item"]
 
 CHANGED_ITEMS: Final = 4
 """Bit of `batch.keyed`: there are rows in item_change."""
@@ -37,11 +38,13 @@ _ENDED_BADLY: Final = frozenset(State[name] for name in RETRYABLE)
 
 
 class NewInput(msgspec.Struct, gc=False):
-    """`payload` is JSON, or a reference into the blob store where `blob` says so."""
+    """`payload` is JSON, or a reference into the blob store where `blob` says so. `place`: the lane and cost it has in
+    the queue, of a task with keys."""
 
     index: int
     payload: bytes
     blob: bool = False
+    place: tuple[str, str | None] | None = None
 
 
 class Touched(msgspec.Struct, frozen=True):
@@ -81,20 +84,24 @@ def skip_item(batch_id: bytes, index: int, *, reason: str, actor: str | None = N
     if state is State.failed:
         check_reopens(batch)
         yield from reopen(batch, now, RetryScope(indexes=(index,)), None)
-    yield from _note(batch, [(index, "skip", None, 0, reason)], actor, now)
+    yield from note_changes(batch, [(index, "skip", None, 0, reason)], actor, now)
     yield from save_batches([batch])
     yield from cancel_items(batch_id, [index])
     return Touched(done=True, state=state)
 
 
 def change_inputs(batch: BatchRow, now: int, new: Iterable[NewInput], actor: str | None) -> Script[None]:
-    """The caller holds the batch's row and saves it, and no claim can be under way to these items."""
-    yield from _note(batch, [(one.index, "edit", one.payload, int(one.blob), None) for one in new], actor, now)
+    """The caller holds the batch's row and saves it, and no claim can be under way to these items. Those with a `place`
+    go to it: whoever queues them comes after."""
+    new = list(new)
+    yield from change_lanes(batch, {one.index: one.place for one in new if one.place is not None})
+    yield from note_changes(batch, [(one.index, "edit", one.payload, int(one.blob), None) for one in new], actor, now)
 
 
-def _note(
+def note_changes(
     batch: BatchRow, changes: Sequence[tuple[int, str, bytes | None, int, str | None]], actor: str | None, now: int
 ) -> Script[None]:
+    """(index, kind, payload, is_blob, reason) each; the caller holds the batch's row and saves it."""
     batch.keyed |= CHANGED_ITEMS
     rows: list[Row] = yield Each("last_item_change", [(batch.id, index) for index, *_ in changes])
     last: dict[int, int] = {row[0]: row[1] for row in rows}

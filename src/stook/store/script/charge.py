@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stook.core.errors import QuotaExceeded
 from stook.core.quota_check import admit
 from stook.store.script.payload_size import blob_bytes, share_of
 from stook.store.script.project import ProjectRow, fold, save_project
@@ -24,8 +25,8 @@ __all__ = ["charge"]
 
 
 def charge(batch: BatchRow, chunks: Sequence[Chunk], now: int) -> Script[None]:
-    """`QuotaExceeded` when these do not fit; then nothing of the verb has happened. The caller adds them to the batch,
-    whose row it holds."""
+    """`QuotaExceeded` when these do not fit; then nothing has happened that a verb which goes on would have to take
+    back. The caller adds them to the batch, whose row it holds."""
     rows: list[Row] = yield All("lock_charged_project", (batch.project,))
     if not rows:
         return
@@ -34,7 +35,12 @@ def charge(batch: BatchRow, chunks: Sequence[Chunk], now: int) -> Script[None]:
     if project.counted:
         yield from fold(project)
         size = sum(len(chunk.payloads) + blob_bytes(chunk.payloads, chunk.starts, chunk.blobs) for chunk in chunks)
-    usage = admit(batch.project, project.quota(), project.usage(), items=items, size=size, now=now)
+    try:
+        usage = admit(batch.project, project.quota(), project.usage(), items=items, size=size, now=now)
+    except QuotaExceeded:
+        if project.counted:
+            yield from save_project(project)  # a verb that goes on keeps what was folded, whose changes are gone
+        raise
     project.tokens, project.tokens_at = usage.tokens, usage.tokens_at
     if project.counted:
         project.queued_items = usage.items

@@ -8,32 +8,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from stook.core.chunk import slice_of
-from stook.core.limits import Head, Room, Share, ramp_limit, share
-from stook.core.payload import split_array
-from stook.core.picks import pack, unpack
-from stook.core.states import State
-from stook.core.work import Claimed, Slice
-from stook.store.script.batch_row import decode_policy
-from stook.store.script.change import CHANGED_ITEMS
+from stook.core.limits import Room, Share, ramp_limit, share
+from stook.core.work import Claimed
+from stook.store.script.gates import CONTENDED, Flow, Gates
 from stook.store.script.group import close_groups, form_groups, largest_group
-from stook.store.script.segment_row import offsets_of
-from stook.store.statement import All, Each, Guard, Many, Now
+from stook.store.script.lane_walk import LaneWalk
+from stook.store.script.leasing import Segment, lease
+from stook.store.script.pieces import pieces_of, sizes_that_matter, whole
+from stook.store.statement import All, Each, Guard, Now
 
 if TYPE_CHECKING:
     from stook.store.statement import Row, Script
 
 __all__ = ["Ask", "claim"]
 
-CONTENDED = 0.002
-"""Seconds. Other claims hold every segment there is: they let go of what they do not take in a moment."""
+FEW = 4
+"""Segments looked at first per task and project: what is locked is hidden from other claims meanwhile."""
 HEADS = 24
-"""Segments looked at per task and project: more than a claim takes, so that a few at their limit hide nothing."""
-_OPEN = bytes([State.queued, State.scheduled])
+"""Segments looked at where these do not fill the claim: so many that a few at their limit hide nothing."""
+LANES = 16
+"""Lanes of a task and project looked at in a round."""
+LANE_HEADS = 96
+"""Segments looked at, all in all, where there are many lanes."""
+ROUNDS = 8
+"""Rounds of a claim that finds only lanes without room."""
+LATER = 0.05
+"""Seconds after which a claim that has found only those is worth another."""
 
 
 class Ask(msgspec.Struct, kw_only=True):
@@ -49,105 +53,132 @@ class Ask(msgspec.Struct, kw_only=True):
     tokens: Callable[[], int]
     project: str | None = None
     """Only work of this project; None: of all."""
-
-
-class _Segment(msgspec.Struct, gc=False):
-    """Columns of `claim_heads.sql`, `claim_suspect.sql` and `claim_suspect_of.sql`."""
-
-    id: int
-    batch_id: bytes
-    first: int
-    pos: int
-    stop: int
-    picks: bytes | None
-    project: str
-    task: str
-    queue: str
-    priority: int
-    rank: int
-    round: int
-    attempt: int
-    losses: int
-    closed: int
-    ready_at: int
-    policy: str
-    created_at: int
-    max_concurrency: int | None
-    ramp_at: int | None
-    metadata: str | None
-    trace: str | None
-    single: int
-
-    def head(self) -> Head:
-        left = self.stop - self.pos
-        return Head(self.id, self.batch_id, self.project, self.queue, self.task, self.priority, self.rank, left)
+    pivot: Callable[[], str] = lambda: ""
+    """Draws the lane to begin with, of a task that has many: eight hexadecimal digits."""
 
 
 def claim(ask: Ask) -> Script[Claimed]:
-    """Slices for a worker, oldest right first, within every limit. A suspect is given only to an idle worker, alone."""
-    terms: list[Row] = yield All("claim_terms")
-    quotas = [row for row in terms if row[0] is not None]
+    """Slices for a worker, oldest right first, within every limit, of nothing that is past its time to start. A suspect
+    is given only to an idle worker, alone."""
+    front: list[Row] = yield Each("claim_front", [(task,) for task in ask.tasks])
     now: int = yield Now()
-    found_flows: list[Row] = yield Each("claim_flows", [(task,) for task in ask.tasks])
-    suspect = yield from _suspect(ask, found_flows, quotas, now)
+    quotas = [row for row in front if row[0] not in (None, "terms", "flow")]
+    found = [(task, project, *lanes) for kind, project, task, _, _, _, *lanes in front if kind == "flow"]
+    gates = Gates(front, now)
+    flows = _unpaused(_own(ask, found), quotas)
+    yield from gates.enter((project, task) for task, project, *_ in flows)
+    suspect = yield from _suspect(ask, [task for task, project, *_ in found if project is None], quotas, gates, now)
     if suspect and ask.idle:
-        leased = yield from _lease(ask, [suspect], now, alone=True, forced={})
+        leased = yield from lease(ask, [whole(*suspect)], gates, now, alone=True, forced={})
         if leased:
             return Claimed(leased, suspects=True)
-    flows = _unpaused(_own(ask, found_flows), quotas)
+    open_ = [one for one in flows if gates.admits(one[1], one[0])]
+    claimed = Claimed([])
+    pivot = ask.pivot() if any(first != last for _, _, first, last in open_) else ""
+    walk = LaneWalk(open_, pivot, max(2, min(LANES, ask.items)))
+    for _ in range(ROUNDS):
+        lanes = yield from walk.round()
+        claimed = yield from _claim_from(ask, (yield from gates.narrow(lanes)), gates, quotas, now)
+        if claimed.slices or walk.done or claimed.wait == CONTENDED:
+            break
+    else:
+        claimed.wait = LATER if claimed.wait is None else min(LATER, claimed.wait)
+    claimed.suspects = suspect is not None
+    at = gates.wait_at()
+    waits = [*([] if at is None else [(at - now) / 1_000_000]), *([CONTENDED] if gates.contended else [])]
+    if waits:
+        claimed.wait = min([*waits, *([] if claimed.wait is None else [claimed.wait])])
+    return claimed
+
+
+def _claim_from(ask: Ask, flows: Sequence[Flow], gates: Gates, quotas: Sequence[Row], now: int) -> Script[Claimed]:
     full: list[bytes] = []
-    most = HEADS
+    heads = HEADS if len(flows) * HEADS <= LANE_HEADS or not any(lane for *_, lane in flows) else FEW
+    most = FEW
     while flows:
-        rows = yield Each("claim_heads", [(task, project, b"".join(full), most) for task, project in flows])
+        rows = yield Each("claim_heads", [(*flow, b"".join(full), most, now) for flow in flows])
         if not rows and not full:
-            return Claimed([], suspects=suspect is not None, wait=CONTENDED)
-        segments = {row[0]: _Segment(*row) for row in rows}
-        room, in_flight, weights = yield from _room(list(segments.values()), quotas, now)
+            return Claimed([], wait=CONTENDED)
+        segments = {row[0]: Segment(*row) for row in rows}
+        undeclared = gates.undeclared(((one.project, one.task), one.policy) for one in segments.values())
+        if undeclared:
+            yield from gates.declare(undeclared)
+            flows = yield from gates.narrow(flows)
+            continue
+        room, in_flight, weights = yield from _room(list(segments.values()), quotas, gates, now)
         forming = form_groups(list(segments.values()), room, now, hurried=ask.hurried)
-        if forming.short > most <= len(segments):
+        counts = Counter((one.task, one.project, one.lane) for one in segments.values())
+        more = any(count >= most for count in counts.values())
+        if forming.short > most and more:
             most = forming.short
             continue
+        largest = largest_group(segments.values())
+        if largest and more and most < heads:
+            most = heads
+            continue
         blocked = {one.batch_id for one in forming.allowed if room.batches.get(one.batch_id, 1) <= 0}
-        slices = max(ask.slices, largest_group(segments.values()))
+        slices = max(ask.slices, largest)
+        keyed = any(lane for *_, lane in flows)
+        items = max(ask.items, largest) if keyed else ask.items
+        gates.note_waiting(one.head() for one in forming.allowed)
         shares = share(
             [one.head() for one in forming.allowed],
-            items=ask.items,
+            items=items,
             slices=slices,
             room=room,
             in_flight=in_flight,
             weights=weights,
         )
+        sated = len(shares) >= slices or sum(one.take for one in shares) >= items
+        if most < heads and more and (not sated or _emptied(shares, counts, most)):
+            most = heads
+            continue
         closed = close_groups(
             _whole_groups(shares, segments, room),
             {one.id: one for one in forming.allowed},
             room,
             now,
-            sated=len(shares) >= slices or sum(one.take for one in shares) >= ask.items,
-            more=any(count >= most for count in Counter((one.task, one.project) for one in segments.values()).values()),
+            sated=sated,
+            more=more,
             hurried=ask.hurried,
         )
         if not closed.shares and blocked:
             full.extend(blocked)
             continue
-        taken = [(segments[one.head.id], one.take) for one in closed.shares]
-        leased = yield from _lease(ask, taken, now, alone=False, forced=closed.forced)
-        if taken and not leased:
+        sizes = yield from sizes_that_matter(closed, segments)
+        cut = pieces_of(closed, segments, gates.rooms, ask.tokens, sizes, now)
+        leased = yield from lease(ask, cut.pieces, gates, now, alone=False, forced=closed.forced, why=cut.why)
+        if cut.pieces and not leased:
             continue
-        moments = [one - now for one in (forming.wait_until, closed.wait_until) if one is not None]
-        return Claimed(leased, suspects=suspect is not None, wait=min(moments) / 1_000_000 if moments else None)
-    return Claimed([], suspects=suspect is not None)
+        moments = [one - now for one in (forming.wait_until, closed.wait_until, cut.wait_until) if one is not None]
+        return Claimed(leased, wait=min(moments) / 1_000_000 if moments else None)
+    return Claimed([])
 
 
-def _suspect(ask: Ask, flows: Sequence[Row], quotas: Sequence[Row], now: int) -> Script[tuple[_Segment, int] | None]:
-    """The oldest suspect that pauses and limits let run, and how many of its items; of the first few."""
-    after = {task: 0 for task, project in flows if project is None}
+def _emptied(shares: Sequence[Share], counts: Mapping[Flow, int], most: int) -> bool:
+    """Whether all that was seen of a lane is taken, and there may be more of it."""
+    taken = Counter((one.head.task, one.head.project, one.head.lane) for one in shares if one.take == one.head.left)
+    return any(count >= most and counts[flow] == count for flow, count in taken.items())
+
+
+def _suspect(
+    ask: Ask, tasks: Sequence[str], quotas: Sequence[Row], gates: Gates, now: int
+) -> Script[tuple[Segment, int] | None]:
+    """The oldest suspect that pauses and limits let run, and how many of its items; of the first few of these tasks."""
+    after = dict.fromkeys(tasks, 0)
     for _ in range(HEADS if after else 0):
         rows: list[Row] = yield _look_for_suspects(ask, after)
-        found = sorted((_Segment(*row) for row in rows), key=lambda one: one.id)
+        found = sorted((Segment(*row) for row in rows), key=lambda one: one.id)
         after = {one.task: one.id for one in found}
+        undeclared = gates.undeclared(((one.project, one.task), one.policy) for one in found)
+        if undeclared:
+            yield from gates.declare(undeclared)
+        yield from gates.enter((one.project, one.task) for one in found)
+        narrowed = yield from gates.narrow([(one.task, one.project, one.lane) for one in found])
+        allowed = set(_unpaused([(*flow, flow[2]) for flow in narrowed], quotas))
         for one in found:
-            if _unpaused([(one.task, one.project)], quotas):
-                room, _, _ = yield from _room([one], quotas, now)
+            if (one.task, one.project, one.lane, one.lane) in allowed:
+                room, _, _ = yield from _room([one], quotas, gates, now)
                 count = min(one.stop - one.pos, room.left(one.head()))
                 if count > 0:
                     return one, count
@@ -157,7 +188,7 @@ def _suspect(ask: Ask, flows: Sequence[Row], quotas: Sequence[Row], now: int) ->
 
 
 def _look_for_suspects(ask: Ask, after: dict[str, int]) -> Each:
-    """The next of each task behind the one seen last."""
+    """The next of each task behind the one seen last. They have started once: no time to start in holds for them."""
     if ask.project is None:
         return Each("claim_suspect", list(after.items()))
     return Each("claim_suspect_of", [(task, seen, ask.project) for task, seen in after.items()])
@@ -167,7 +198,7 @@ def _own(ask: Ask, flows: Sequence[Row]) -> Sequence[Row]:
     return [flow for flow in flows if flow[1] is not None and ask.project in (None, flow[1])]
 
 
-def _whole_groups(shares: list[Share], segments: dict[int, _Segment], room: Room) -> list[Share]:
+def _whole_groups(shares: list[Share], segments: dict[int, Segment], room: Room) -> list[Share]:
     """A closed group is given whole to a worker of any appetite, as far as limits allow."""
     whole = []
     for one in shares:
@@ -177,17 +208,17 @@ def _whole_groups(shares: list[Share], segments: dict[int, _Segment], room: Room
     return whole
 
 
-def _unpaused(flows: Sequence[Row], quotas: Sequence[Row]) -> list[tuple[str, str]]:
-    paused = {(scope, project, name) for scope, project, name, _, stopped in quotas if stopped}
+def _unpaused(flows: Sequence[Row], quotas: Sequence[Row]) -> list[tuple[str, str, str, str]]:
+    paused = {(scope, project, name) for scope, project, name, _, stopped, *_ in quotas if stopped}
     return [
-        (task, project)
-        for task, project in flows
+        (task, project, first, last)
+        for task, project, first, last in flows
         if not paused or (("project", project, "") not in paused and ("task", project, task) not in paused)
     ]
 
 
 def _room(
-    segments: Sequence[_Segment], quotas: Sequence[Row], now: int
+    segments: Sequence[Segment], quotas: Sequence[Row], gates: Gates, now: int
 ) -> Script[tuple[Room, dict[str, int], dict[str, float]]]:
     """What limits leave. Locks each limit that could matter, then counts leases: exact, whoever else claims now."""
     projects = {one.project for one in segments}
@@ -196,17 +227,20 @@ def _room(
         for scope, project, name, most, *_ in quotas
         if most is not None and project in projects
     }
-    stopped = {(project, name) for scope, project, name, _, paused in quotas if paused and scope == "queue"}
+    stopped = {(project, name) for scope, project, name, _, paused, *_ in quotas if paused and scope == "queue"}
     batches = {}
     for one in segments:
         bounds = [bound for bound in (one.max_concurrency, ramp_limit(now, one.ramp_at)) if bound is not None]
         if bounds:
             batches[one.batch_id] = min(bounds)
-    room = Room({}, dict.fromkeys(stopped, 0), {}, {})
+    terms = {place: one.copy() for place, one in gates.rooms.items()}
+    room = Room({}, dict.fromkeys(stopped, 0), {}, {}, terms)
     if not limits and not batches and len(projects) <= 1:
         return room, {}, {}
     guards = {f"{scope}:{project}:{name}" for scope, project, name in limits}
-    yield Guard(tuple(guards | {f"batch:{one.hex()}" for one in batches}))
+    guards |= {f"batch:{one.hex()}" for one in batches}
+    yield Guard(tuple(guards - gates.held))
+    gates.held |= guards  # from here on it waits for no task's guard
     usage: list[Row] = yield All("usage")
     in_flight: dict[str, int] = {}
     used: dict[tuple[str, str, str], int] = {}
@@ -229,124 +263,3 @@ def _room(
         room.batches.update({one: max(0, most - live_of.get(one, 0)) for one, most in batches.items()})
     weights: list[Row] = (yield All("weights")) if len(projects) > 1 else []
     return room, in_flight, {row[0]: row[1] for row in weights}
-
-
-def _lease(
-    ask: Ask, taken: Sequence[tuple[_Segment, int]], now: int, *, alone: bool, forced: Mapping[str, str]
-) -> Script[list[Slice]]:
-    if not taken:
-        return []
-    used_up = [(one.id,) for one, count in taken if one.pos + count == one.stop]
-    moved = [(one.id, one.pos + count) for one, count in taken if one.pos + count != one.stop]
-    if used_up:
-        yield Many("delete_segment", used_up)
-    if moved:
-        yield Many("move_segment", moved)
-    chunks: list[Row] = yield Each("read_chunk", list({(one.batch_id, one.first) for one, _ in taken}))
-    content = {(row[0], row[1]): row for row in chunks}
-    edited = yield from _edited(chunks)
-    until = ask.lease_until(now)
-    leased, rows = [], []
-    for one, count in taken:
-        _, _, starts, blobs, payloads, states, _ = content[one.batch_id, one.first]
-        offsets = offsets_of(one.pos, one.pos + count, one.picks)
-        if not _all_open(states, offsets):
-            offsets = [offset for offset in offsets if states[offset] in _OPEN]
-            if not offsets:
-                continue
-        token = ask.tokens()
-        run = isinstance(offsets, range)
-        rows.append(
-            (
-                token,
-                ask.worker,
-                one.batch_id,
-                one.first,
-                offsets[0],
-                offsets[-1] + 1,
-                None if run else pack(offsets),
-                len(offsets),
-                one.project,
-                one.task,
-                one.queue,
-                one.priority,
-                one.round,
-                one.attempt,
-                one.losses,
-                int(alone),
-                one.closed,
-                now,
-                until,
-            )
-        )
-        policy = decode_policy(one.policy)
-        referenced = set(unpack(blobs)) if blobs else set()
-        payload = slice_of(payloads, starts, offsets)
-        if edited:
-            payload, referenced = _replaced(edited, one, offsets, payload, referenced)
-        leased.append(
-            Slice(
-                token=token,
-                batch_id=one.batch_id,
-                first=one.first,
-                offsets=offsets,
-                payload=payload,
-                blobs=[place for place, offset in enumerate(offsets) if offset in referenced] if referenced else (),
-                task=one.task,
-                attempt=one.attempt,
-                round=one.round,
-                priority=one.priority,
-                policy=policy,
-                metadata=_metadata(one.metadata),
-                trace=one.trace,
-                single=bool(one.single),
-                created_at=one.created_at,
-                lease_until=until,
-                exclusive=alone,
-                closed=bool(one.closed),
-                forced=None if policy.batch is None else "retry" if one.closed else forced.get(one.task),
-            )
-        )
-    if rows:
-        yield Many("insert_lease", rows)
-    return leased
-
-
-def _edited(chunks: Sequence[Row]) -> Script[dict[tuple[bytes, int], tuple[int, bytes, int]]]:
-    """(batch, index) → (number, payload, is it a reference) of inputs changed by hand. Whether there are any is read
-    when the segments are held: what was changed before is seen, and what comes after finds the lease."""
-    spans = [(row[0], row[1], row[1] + len(row[2]) // 4 - 1) for row in chunks if row[6] & CHANGED_ITEMS]
-    found: dict[tuple[bytes, int], tuple[int, bytes, int]] = {}
-    for batch_id in sorted({span[0] for span in spans}):
-        rows: list[Row] = yield Each("read_item_inputs", [span for span in spans if span[0] == batch_id])
-        for index, *change in sorted(rows, key=lambda row: row[1]):
-            found[batch_id, index] = (change[0], change[1], change[2])
-    return found
-
-
-def _replaced(
-    edited: Mapping[tuple[bytes, int], tuple[int, bytes, int]],
-    one: _Segment,
-    offsets: Sequence[int],
-    payload: bytes,
-    referenced: set[int],
-) -> tuple[bytes, set[int]]:
-    """The slice's payload with the changed inputs in it, and the offsets that are references."""
-    changed = {at: edited[one.batch_id, one.first + at] for at in offsets if (one.batch_id, one.first + at) in edited}
-    if not changed:
-        return payload, referenced
-    items = split_array(payload)
-    for place, offset in enumerate(offsets):
-        if offset in changed:
-            items[place] = changed[offset][1]
-    after = (referenced - set(changed)) | {offset for offset, (_, _, is_blob) in changed.items() if is_blob}
-    return b"[" + b",".join(items) + b"]", after
-
-
-def _metadata(text: str | None) -> dict[str, Any]:
-    return {} if text is None else msgspec.json.decode(text)
-
-
-def _all_open(states: bytes, offsets: Sequence[int]) -> bool:
-    part = states[offsets[0] : offsets[-1] + 1] if isinstance(offsets, range) else bytes([states[i] for i in offsets])
-    return not part.strip(_OPEN)

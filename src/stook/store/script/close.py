@@ -8,6 +8,7 @@ import msgspec
 
 from stook.core.phase import Phase, Stop, ended_state
 from stook.store.script.batch_news import tell
+from stook.store.script.retention import keep_until
 from stook.store.statement import Many, Notify
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def close_if_done(batch: BatchRow, now: int) -> Script[bool]:
     ended = ended_state(batch.counters(), None if batch.stop is None else Stop(batch.stop))
     batch.phase, batch.ended, batch.finished_at = Phase.closed.value, ended.value, now
     batch.ramp_at = None
+    yield from keep_until(batch)
     yield Notify((f"batch:{batch.id.hex()}", f"end:{batch.id.hex()}"))
     if batch.single:
         return True

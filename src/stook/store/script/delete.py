@@ -29,7 +29,12 @@ TABLES = (
     "batch_size",
     "item_change",
     "chunk_tag",
+    "chunk_lane",
     "consumed_block",
+    "memo",
+    "suspension",
+    "wait",
+    "loss",
 )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from stook.core.outcome import Trouble
     from stook.store.script.batch_row import BatchRow
+    from stook.store.script.settle_slice import Held
 
 __all__ = ["Flush"]
 
@@ -31,6 +32,10 @@ class Flush:
         self.segments: list[NewSegment] = []
         self.leases_done: list[tuple[int]] = []
         self.open_left: dict[int, Sequence[int]] = {}
+        self.suspended: list[tuple[Held, Trouble]] = []
+        self.memos: list[tuple[object, ...]] = []
+        self.losses: list[tuple[object, ...]] = []
+        self.forgotten: list[tuple[object, ...]] = []
         self.ended: list[int] = []
         self.failed = 0
         self.probed = 0
@@ -156,6 +161,8 @@ class Flush:
             segment.closed,
             segment.due_at,
             segment.group,
+            segment.lane,
+            segment.cost,
         )
         found = None if segment.alone and segment.group is None else self._retrying.get(alike)
         if found is None:

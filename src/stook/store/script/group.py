@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from stook.core.limits import Head, Room, Share
     from stook.core.policy import BatchConfig
+    from stook.store.script.gates import Flow
 
-__all__ = ["Closed", "Forming", "close_groups", "form_groups", "largest_group"]
+__all__ = ["Closed", "Forming", "Waiting", "close_groups", "closes_at", "form_groups", "largest_group"]
 
 SECOND = 1_000_000
 
@@ -29,6 +30,10 @@ class Waiting(Protocol):
     def id(self) -> int: ...
     @property
     def task(self) -> str: ...
+    @property
+    def project(self) -> str: ...
+    @property
+    def lane(self) -> str: ...
     @property
     def policy(self) -> str: ...
     @property
@@ -58,34 +63,35 @@ class Forming(Generic[W]):
 @dataclass
 class Closed:
     shares: list[Share]
-    forced: dict[str, str]
-    """By task: why its last group has fewer members than it could have."""
+    forced: dict[Flow, str]
+    """By task, project and lane: why its last group has fewer members than it could have."""
     wait_until: int | None = None
     """As in `Forming`, for what is left."""
 
 
 def form_groups(segments: Sequence[W], room: Room, now: int, *, hurried: bool = False) -> Forming[W]:
-    """Items of a batched task wait, claimed by nobody, until `size` are ready, or as many as limits let run, or the
-    oldest has waited `timeout` seconds. `hurried`: nobody waits for more."""
-    ready: dict[str, int] = {}
-    oldest: dict[str, int] = {}
+    """Items of a batched task wait, claimed by nobody, until `size` of a project and lane are ready, or as many as
+    limits let run, or the oldest has waited `timeout` seconds. `hurried`: nobody waits for more."""
+    ready: dict[Flow, int] = {}
+    oldest: dict[Flow, int] = {}
     for one in segments:
         if not one.closed:
-            ready[one.task] = ready.get(one.task, 0) + one.stop - one.pos
-            oldest[one.task] = min(oldest.get(one.task, one.ready_at), one.ready_at)
+            flow = _flow(one)
+            ready[flow] = ready.get(flow, 0) + one.stop - one.pos
+            oldest[flow] = min(oldest.get(flow, one.ready_at), one.ready_at)
     forming: Forming[W] = Forming([])
     no_more = _no_more_fit(segments, room) if room.limited else frozenset()
     for one in segments:
         config = _config(one)
-        if config is None or ready[one.task] >= config.size or one.task in no_more:
+        if config is None or ready[_flow(one)] >= config.size or _flow(one) in no_more:
             forming.allowed.append(one)
             continue
         forming.short = max(forming.short, config.size)
-        closes_at = oldest[one.task] - one.ready_at + _closes_at(one)
-        if hurried or closes_at <= now:
+        closes = oldest[_flow(one)] - one.ready_at + closes_at(one)
+        if hurried or closes <= now:
             forming.allowed.append(one)
         else:
-            forming.wait_until = _earlier(forming.wait_until, closes_at)
+            forming.wait_until = _earlier(forming.wait_until, closes)
     return forming
 
 
@@ -103,34 +109,40 @@ def close_groups(
     leave. `sated`: the worker wants no more than that. `more`: there may be segments that were not looked at.
 
     Items behind the last full group stay where they are, unless their own time has come, or no others may join them.
+    Where the task has several flows, or its groups are counted, a worker is never given a part of a group to wait for
+    the rest of.
     """
     closed = Closed([], {})
     batched = [one for one in shares if _config(segments[one.head.id]) is not None]
-    for task in dict.fromkeys(one.head.task for one in batched):
-        open_ = [one for one in segments.values() if one.task == task and not one.closed]
-        given = [one for one in batched if one.head.task == task]
+    flows = dict.fromkeys(_flow(segments[one.head.id]) for one in batched)
+    for flow in flows:
+        open_ = [one for one in segments.values() if _flow(one) == flow and not one.closed]
+        given = [one for one in batched if _flow(segments[one.head.id]) == flow]
+        alone = not flow[2] and sum(task == flow[0] for task, *_ in flows) == 1 and not _counted(given, room)
         size, count = largest_group(open_), sum(one.take for one in given)
         rest = count % size
         if sum(one.stop - one.pos for one in open_) < size:
             taken = {one.head.id for one in given}
             members = [one for one in open_ if one.id in taken or room.left(one.head()) > 0]
         elif not rest or (sated and count < size):
+            if not alone and rest:
+                _leave(given, rest)
             continue  # what does not fill a group was asked for to fill one
         elif (sated or more) and count > size:
             _leave(given, rest)
             continue
         else:
             members = [segments[one.head.id] for one in _last(given, rest)]
-        closes_at = min(map(_closes_at, members))
+        closes = min(map(closes_at, members))
         if hurried:
-            closed.forced[task] = "drain"
-        elif closes_at <= now:
-            closed.forced[task] = "timeout"
+            closed.forced[flow] = "drain"
+        elif closes <= now:
+            closed.forced[flow] = "timeout"
         elif all(room.left(one.head) <= 0 for one in given):
-            closed.forced[task] = "concurrency"
+            closed.forced[flow] = "concurrency"
         else:
             _leave(given, rest)
-            closed.wait_until = _earlier(closed.wait_until, closes_at)
+            closed.wait_until = _earlier(closed.wait_until, closes)
     closed.shares = [one for one in shares if one.take]
     return closed
 
@@ -145,19 +157,27 @@ def _config(one: Waiting) -> BatchConfig | None:
     return None if one.closed else decode_policy(one.policy).batch
 
 
-def _no_more_fit(segments: Sequence[W], room: Room) -> set[str]:
-    """Batched tasks whose ready items take all the room there is for them."""
+def _flow(one: Waiting) -> Flow:
+    return one.task, one.project, one.lane
+
+
+def _counted(given: Sequence[Share], room: Room) -> bool:
+    return any(terms is not None and terms.count_groups for terms in (room.terms_of(one.head) for one in given))
+
+
+def _no_more_fit(segments: Sequence[W], room: Room) -> set[Flow]:
+    """Flows of batched tasks whose ready items take all the room there is for them."""
     room = room.copy()
-    open_: dict[str, list[Head]] = {}
+    open_: dict[Flow, list[Head]] = {}
     for one in segments:
         if _config(one) is not None:
             head = one.head()
             room.take(head, min(head.left, room.left(head)))
-            open_.setdefault(one.task, []).append(head)
-    return {task for task, heads in open_.items() if all(room.left(head) <= 0 for head in heads)}
+            open_.setdefault(_flow(one), []).append(head)
+    return {flow for flow, heads in open_.items() if all(room.left(head) <= 0 for head in heads)}
 
 
-def _closes_at(one: Waiting) -> int:
+def closes_at(one: Waiting) -> int:
     """When a group whose first member it is closes by its timeout."""
     config = decode_policy(one.policy).batch
     return one.ready_at + (0 if config is None else round(config.timeout * SECOND))

@@ -35,15 +35,20 @@ def set_quota(
     yield Notify(("quota",))
 
 
-def declare_quota(project: str, task: str, max_concurrency: int) -> Script[None]:
-    """What the task's definition says. It holds when it is new or has changed; said again, it leaves alone what was
-    changed by hand since, whichever process says it."""
+def declare_quota(project: str, task: str, max_concurrency: int | None) -> Script[None]:
+    """What the task's definition says; None: nothing any more. It holds when it is new or has changed; said again, it
+    leaves alone what was changed by hand since, whichever process says it."""
     rows: list[Row] = yield All("quotas")
     before = next((row for row in rows if tuple(row[:3]) == ("task", project, task)), None)
     now, paused, declared = (None, 0, None) if before is None else before[3:6]
     if declared == max_concurrency:
         return
-    wanted = now if declared is None and now is not None else max_concurrency
+    if max_concurrency is None and not paused and now == declared:
+        yield Many("delete_quota", [("task", project, task)])
+        yield Notify(("quota",))
+        return
+    by_hand = now is not None and now != declared
+    wanted = now if by_hand and None in (declared, max_concurrency) else max_concurrency
     yield Many("upsert_quota", [("task", project, task, wanted, paused, max_concurrency)])
     yield Notify(("quota",))
 

@@ -15,8 +15,10 @@ from stook.store.script.batch_row import lock_batch, read_batch, save_batches
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import free_keys
 from stook.store.script.flush import Flush
+from stook.store.script.missed_ends import missed_ends_of, tell_missed
 from stook.store.script.rank import virtual_time
 from stook.store.script.segment_row import NewSegment, SegmentStatus, offsets_of
+from stook.store.script.suspend import tell_parents
 from stook.store.statement import All, Many, Notify, Now
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def recount(batch_id: bytes) -> Script[Recount]:
     segments: list[Row] = yield All("read_batch_segments", (batch_id,))
     leases: list[Row] = yield All("read_batch_leases", (batch_id,))
     states: list[Row] = yield All("read_states", (batch_id,))
-    return (yield from _compare(batch, states, segments, leases))
+    suspensions: list[Row] = yield All("read_batch_suspensions", (batch_id,))
+    return (yield from _compare(batch, states, segments, leases, suspensions))
 
 
 def reconcile(batch_id: bytes) -> Script[list[str]]:
@@ -59,7 +62,8 @@ def reconcile(batch_id: bytes) -> Script[list[str]]:
     # The segments first: that waits for claims under way, whose leases the next statement then sees.
     segments: list[Row] = yield All("lock_batch_segments", (batch_id,))
     leases: list[Row] = yield All("read_batch_leases", (batch_id,))
-    found = yield from _compare(batch, states, segments, leases)
+    suspensions: list[Row] = yield All("read_batch_suspensions", (batch_id,))
+    found = yield from _compare(batch, states, segments, leases, suspensions)
     repaired = counter_differences(found.kept, found.counted)
     counted = found.counted
     batch.total, batch.scheduled, batch.suspended = counted.total, counted.scheduled, counted.suspended
@@ -73,6 +77,9 @@ def reconcile(batch_id: bytes) -> Script[list[str]]:
     if found.nowhere:
         stored = {row[0]: row[1] for row in states}
         repaired.append((yield from _place(batch, now, stored, found.nowhere)))
+    if missed := (yield from missed_ends_of(batch.id)):
+        yield from tell_missed(missed)
+        repaired.append(f"of {len(missed)} children that it waits for and that have ended, nobody had told it")
     if (yield from close_if_done(batch, now)):
         repaired.append(f"nothing was left to do: it ended, {batch.ended}")
     # Claims passed over the segments that were locked here: whoever found nothing looks again.
@@ -83,7 +90,13 @@ def reconcile(batch_id: bytes) -> Script[list[str]]:
     return repaired
 
 
-def _compare(batch: BatchRow, states: Sequence[Row], segments: Sequence[Row], leases: Sequence[Row]) -> Script[Recount]:
+def _compare(
+    batch: BatchRow,
+    states: Sequence[Row],
+    segments: Sequence[Row],
+    leases: Sequence[Row],
+    suspensions: Sequence[Row],
+) -> Script[Recount]:
     chunks = {first: ChunkPlaces(first, content) for first, content in states}
     differences = []
     for first, pos, stop, picks, status, held in segments:
@@ -103,6 +116,7 @@ def _compare(batch: BatchRow, states: Sequence[Row], segments: Sequence[Row], le
             differences.append(f"a lease names a chunk at {first} that is not there")
         if len(offsets) != live:
             differences.append(f"a lease at {first} holds {len(offsets)} items and says {live}")
+    differences += _asleep(chunks, suspensions)
     tally = Tally()
     for chunk in chunks.values():
         tally_chunk(tally, chunk)
@@ -128,6 +142,19 @@ def _bookkeeping(batch: BatchRow, counted: Counters) -> Script[list[str]]:
     if over and not batch.ended_phase:
         differences.append(f"every execution has ended, it is {batch.phase}")
     return differences
+
+
+def _asleep(chunks: dict[int, ChunkPlaces], suspensions: Sequence[Row]) -> list[str]:
+    """Adds them to their chunks; what does not fit, in words."""
+    found = []
+    for index, first, waiting, waits in suspensions:
+        if first in chunks:
+            chunks[first].suspended.append((index - first,))
+        else:
+            found.append(f"a suspension names a chunk at {first} that is not there")
+        if waiting != waits:
+            found.append(f"item {index} is suspended for {waiting} things, and {waits} are there")
+    return found
 
 
 def _place(batch: BatchRow, now: int, states: dict[int, bytes], lost: Sequence[int]) -> Script[str]:
@@ -157,6 +184,7 @@ def _place(batch: BatchRow, now: int, states: dict[int, bytes], lost: Sequence[i
     if flush.outcomes:
         yield Many("insert_outcome", flush.outcomes)
         yield from free_keys(batch, flush.ended)
+        yield from tell_parents(flush)
     if segments:
         yield Many("insert_segment", segments)
     return f"{len(lost)} executions that waited nowhere were {'queued again' if segments else 'ended as cancelled'}"

@@ -10,8 +10,10 @@ from stook.core.errors import Conflict
 from stook.core.phase import Phase
 from stook.core.states import State
 from stook.store.script.batch_news import tell
+from stook.store.script.chunk_lane import by_lane, lanes_of
 from stook.store.script.rank import virtual_time
 from stook.store.script.read.narrowed import narrowed
+from stook.store.script.remember import MEMOS
 from stook.store.script.segment_row import NewSegment
 from stook.store.statement import All, Each, Many, Notify, Run
 
@@ -40,7 +42,9 @@ def reopen(
     index behind the last of them. The caller holds the batch's row and saves it."""
     chunks, passed = yield from in_scope(batch, scope, after)
     rank = yield from virtual_time(batch)
-    states, segments, count, end = [], [], 0, after
+    lanes = yield from lanes_of(batch, [first for first, *_ in chunks])
+    states, count, end = [], 0, after
+    segments: list[NewSegment] = []
     failed: list[int] = []
     for first, before, offsets in chunks:
         chosen = offsets if most is None else offsets[: most - count]
@@ -51,8 +55,18 @@ def reopen(
         end = first + chosen[-1] + 1
         if most is not None or not scope.whole:
             failed.extend(first + offset for offset in chosen if before[offset] == State.failed)
-        segment = NewSegment(first=first, offsets=chosen, priority=batch.priority, round=batch.round + 1, attempt=1)
-        segments.append(segment)
+        segments.extend(
+            NewSegment(
+                first=first,
+                offsets=offsets,
+                priority=batch.priority,
+                round=batch.round + 1,
+                attempt=1,
+                lane=lane,
+                cost=cost,
+            )
+            for (lane, cost), offsets in by_lane(chosen, lanes.get(first)).items()
+        )
     if not count:
         return 0, end
     _go_on(batch, now)
@@ -61,6 +75,9 @@ def reopen(
     elif "failed" in scope.states:
         yield Run("clear_failure_groups", (batch.id, scope.group))
         yield from _count_groups(batch, passed, 1)
+    if batch.keyed & MEMOS:
+        again = [(batch.id, one.first + offset) for one in segments for offset in one.offsets]
+        yield Many("delete_failed_memos", again)
     yield Many("update_state", states)
     rows = []
     for segment in segments:

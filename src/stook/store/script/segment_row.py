@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,7 +13,9 @@ from stook.core.picks import as_range, pack
 if TYPE_CHECKING:
     from stook.store.script.batch_row import BatchRow
 
-__all__ = ["NewSegment", "SegmentStatus", "offsets_of"]
+__all__ = ["BISECTED", "NewSegment", "SegmentStatus", "offsets_of"]
+
+BISECTED: Final = 2
 
 
 class SegmentStatus(IntEnum):
@@ -32,13 +34,16 @@ class NewSegment(msgspec.Struct, kw_only=True, gc=False):
     attempt: int
     losses: int = 0
     status: SegmentStatus = SegmentStatus.ready
-    closed: bool = False
+    closed: int = 0
+    """1: a group nobody joins; BISECTED: the half of one."""
     """A group of its own, joined by no other items."""
     alone: bool = False
     """Joined by no other item at all."""
     group: tuple[int, int] | None = None
     """Items of different groups stay in different segments."""
     due_at: int | None = None
+    lane: str = ""
+    cost: str | None = None
 
     def columns(self, batch: BatchRow, *, now: int, rank: int, expires_at: int | None = None) -> tuple[object, ...]:
         offsets = self.offsets if isinstance(self.offsets, range) else sorted(self.offsets)
@@ -63,6 +68,8 @@ class NewSegment(msgspec.Struct, kw_only=True, gc=False):
             self.due_at,
             None if self.status is SegmentStatus.scheduled else now,
             expires_at,
+            self.lane,
+            self.cost,
         )
 
 

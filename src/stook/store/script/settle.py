@@ -19,8 +19,10 @@ from stook.store.script.log import log_rows, write_logs
 from stook.store.script.pause import note_pause
 from stook.store.script.probe import after_probe
 from stook.store.script.rank import virtual_time
+from stook.store.script.remember import write_memos
 from stook.store.script.settle_slice import Held, settle_slice
 from stook.store.script.stop import stop_waiting
+from stook.store.script.suspend import suspend, tell_parents
 from stook.store.statement import Each, Many, Notify, Now, Run
 
 if TYPE_CHECKING:
@@ -71,8 +73,11 @@ def write_flushes(flushes: Sequence[Flush], answer: SettleAnswer) -> Script[None
     touched = [flush for flush in flushes if flush.touched]
     if not touched:
         return
+    if any(flush.suspended for flush in touched):
+        yield from suspend(touched)
     yield from _write(touched)
     for flush in touched:
+        yield from tell_parents(flush)
         batch = flush.batch
         yield from free_keys(batch, flush.ended if batch.keyed & DEDUPE_KEYS else ())
         yield from after_probe(batch, flush.now, ended=flush.probed, failed=flush.probe_failed)
@@ -87,6 +92,11 @@ def write_flushes(flushes: Sequence[Flush], answer: SettleAnswer) -> Script[None
 def _write(flushes: Sequence[Flush]) -> Script[None]:
     rows: list[tuple[object, ...]]
     yield Many("update_state", [row for flush in flushes for row in flush.state_rows()])
+    if rows := [row for flush in flushes for row in flush.forgotten]:
+        yield Many("delete_memo", rows)
+    yield from write_memos(row for flush in flushes for row in flush.memos)
+    if rows := [row for flush in flushes for row in flush.losses]:
+        yield Many("insert_loss", rows)
     if rows := [row for flush in flushes for row in flush.outcomes]:
         yield Many("insert_outcome", rows)
     if rows := [row for flush in flushes for row in flush.failures]:

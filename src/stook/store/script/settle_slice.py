@@ -8,10 +8,12 @@ import msgspec
 
 from stook.core.decide import Fails, Quarantine, Requeue, RetryAt, after_failure, after_loss
 from stook.core.fingerprint import fingerprint
+from stook.core.memo import stored_key
 from stook.core.outcome import Trouble
 from stook.core.picks import as_range, remaining
 from stook.core.states import Event, State, move
-from stook.store.script.segment_row import NewSegment, SegmentStatus
+from stook.store.script.remember import MEMOS, memo_rows
+from stook.store.script.segment_row import BISECTED, NewSegment, SegmentStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +46,8 @@ class Held(msgspec.Struct, gc=False):
     alone: int
     closed: int
     expires_at: int
+    lane: str
+    cost: str | None
     states: bytes
 
     @property
@@ -163,6 +167,8 @@ def _succeed(
 
 def _trouble(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, draw: Callable[[], float]) -> None:
     policy = flush.batch.task_policy
+    if trouble.memos or trouble.forget:
+        _note_memos(flush, lease.first + trouble.offset, trouble)
     match trouble.kind:
         case "cancelled":
             overdue = flush.batch.stop == "expire"
@@ -172,23 +178,7 @@ def _trouble(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, dra
             half = trouble.halves if bisected else 0
             _back(flush, lease, trouble.offset, states, Event.release, half=half, grouped=bisected)
         case "lost":
-            verdict = after_loss(alone=True, losses=lease.losses, max_losses=policy.max_losses)
-            flush.batch.losses += 1
-            match verdict:
-                case Quarantine(losses):
-                    _fail(flush, lease, trouble, states, nth=losses)
-                case Requeue(losses):
-                    flush.failure(
-                        lease.first + trouble.offset,
-                        trouble,
-                        round_=lease.round,
-                        attempt=lease.attempt,
-                        nth=losses,
-                        final=False,
-                    )
-                    _back(flush, lease, trouble.offset, states, Event.lose, losses=losses, grouped=True)
-                case _:
-                    assert_never(verdict)
+            _lose(flush, lease, trouble, states)
         case "failed":
             decision = after_failure(
                 policy=policy.retry,
@@ -206,8 +196,42 @@ def _trouble(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, dra
                     _retry(flush, lease, trouble, states, due_at)
                 case _:
                     assert_never(decision)
+        case "suspended":
+            _suspend(flush, lease, trouble, states)
         case _:
             assert_never(trouble.kind)
+
+
+def _lose(flush: Flush, lease: Held, trouble: Trouble, states: bytearray) -> None:
+    """The process died that ran it, and nothing else."""
+    verdict = after_loss(alone=True, losses=lease.losses, max_losses=flush.batch.task_policy.max_losses)
+    flush.batch.losses += 1
+    match verdict:
+        case Quarantine(losses):
+            _fail(flush, lease, trouble, states, nth=losses)
+        case Requeue(losses):
+            index = lease.first + trouble.offset
+            flush.failure(index, trouble, round_=lease.round, attempt=lease.attempt, nth=losses, final=False)
+            _back(flush, lease, trouble.offset, states, Event.lose, losses=losses, grouped=True)
+        case _:
+            assert_never(verdict)
+
+
+def _note_memos(flush: Flush, index: int, trouble: Trouble) -> None:
+    batch = flush.batch
+    batch.keyed |= MEMOS
+    flush.forgotten += [(batch.id, index, stored_key(key)) for key in trouble.forget]
+    flush.memos += memo_rows(batch.id, index, trouble.memos, flush.now)
+
+
+def _suspend(flush: Flush, lease: Held, trouble: Trouble, states: bytearray) -> None:
+    """In a batch that is being stopped there is nothing to wait for: to its end."""
+    end = _after(flush, states[trouble.offset], Event.suspend)
+    if end is State.suspended and flush.batch.stop is None:
+        states[trouble.offset] = end
+        flush.suspended.append((lease, trouble))
+    else:
+        _end(flush, lease, trouble, states, State.expired if end is State.expired else State.cancelled)
 
 
 def _fail(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, *, nth: int) -> None:
@@ -253,6 +277,8 @@ def _retry(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, due_a
             closed=trouble.singly,
             alone=trouble.singly,
             due_at=due_at,
+            lane=lease.lane,
+            cost=lease.cost,
         ),
     )
 
@@ -289,9 +315,11 @@ def _back(
             attempt=lease.attempt,
             losses=lease.losses if losses is None else losses,
             status=SegmentStatus.suspect if suspect else SegmentStatus.ready,
-            closed=grouped or bool(lease.closed),
+            closed=BISECTED if grouped else lease.closed,
             alone=losses is not None,
             group=(lease.token, half) if half else None,
+            lane=lease.lane,
+            cost=lease.cost,
         ),
     )
 
@@ -304,6 +332,7 @@ def lose_slice(flush: Flush, lease: Held) -> None:
     flush.leases_done.append((lease.token,))
     flush.open_left[lease.token] = ()
     flush.batch.losses += 1
+    flush.losses.extend((lease.batch_id, lease.first + offset, lease.token) for offset in offsets)
     policy = flush.batch.task_policy
     if policy.max_losses >= NEVER_QUARANTINED:
         for offset in offsets:

@@ -13,6 +13,7 @@ from stook.store.script.batch_row import lock_batch, save_batches
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import free_keys
 from stook.store.script.flush import Flush
+from stook.store.script.suspend import drop_suspended, tell_parents
 from stook.store.statement import All, Many, Notify, Now, Run
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def stop_waiting(batch: BatchRow, now: int, stop: Stop) -> Script[None]:
     if batch.probe is not None:
         yield from end_actions(batch, now, ABORTED)
     batch.stop, batch.probe = stop.value, None
+    if batch.suspended:
+        yield from drop_suspended(batch, now)
     batch.scheduled = batch.suspended = 0
     batch.sealed_at = batch.sealed_at or now
     batch.phase = Phase.cancelling.value
@@ -88,6 +91,7 @@ def stop_waiting(batch: BatchRow, now: int, stop: Stop) -> Script[None]:
         yield Many("update_state", changed)
         yield Many("insert_outcome", flush.outcomes)
         yield from free_keys(batch, flush.ended)
+        yield from tell_parents(flush)
     if stop in (Stop.hard, Stop.expire) and leases:
         yield Run("signal_batch_leases", (batch.id,))
     yield Notify((f"batch:{batch.id.hex()}", "signal"))

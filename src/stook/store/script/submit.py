@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from stook.core.chunk import Placing
 from stook.core.errors import Conflict, DuplicateKeys, KeyConflict, OptionError
+from stook.core.extras import write_extras
 from stook.core.phase import Phase
 from stook.store.script.batch_row import BatchRow, lock_batch, save_batches
 from stook.store.script.charge import charge
+from stook.store.script.chunk_lane import add_lanes
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import CALLER_KEYS, hold_keys
 from stook.store.script.outbox import write_news
@@ -23,7 +26,23 @@ if TYPE_CHECKING:
     from stook.core.chunk import Chunk
     from stook.store.statement import Row, Script
 
-__all__ = ["Appended", "Created", "NewBatch", "append", "create_batch", "seal", "submit"]
+__all__ = [
+    "PIECEMEAL",
+    "Appended",
+    "Created",
+    "NewBatch",
+    "append",
+    "create_batch",
+    "new_row",
+    "seal",
+    "seal_row",
+    "submit",
+]
+
+
+PIECEMEAL: Final = 256
+"""Bit of `batch.keyed`: what one commit of its submission has brought stays, whatever becomes of the rest. Given up, it
+is sealed and not cancelled."""
 
 
 class NewBatch(msgspec.Struct, kw_only=True):
@@ -46,6 +65,8 @@ class NewBatch(msgspec.Struct, kw_only=True):
     open_until: int | None = None
     trace: str | None = None
     """As in `core.work.Slice`."""
+    keyed: int = 0
+    """Bits of `batch.keyed` for what the caller writes beside it."""
 
 
 class Created(msgspec.Struct):
@@ -75,7 +96,7 @@ def create_batch(new: NewBatch) -> Script[Created]:
         return earlier
     yield from _check_webhooks(new)
     now: int = yield Now()
-    yield Many("insert_batch", [_new_row(new, now).columns()])
+    yield Many("insert_batch", [new_row(new, now).columns()])
     yield from _set_trace(new)
     return Created(new.id, created=True)
 
@@ -115,11 +136,16 @@ def append(
     run_at: int | None = None,
     expires_at: int | None = None,
     priority: int | None = None,
+    keyed: int = 0,
+    open_until: int | None = None,
 ) -> Script[Appended]:
     """Adds `chunks`, which follow on the first `at` items of the input (None: on all it has consumed). What it has
     consumed is passed over, so a producer may send the same chunks again after a lost answer, which does not repeat
-    what was left out; a gap is a `Conflict`. `DuplicateKeys` changes nothing."""
+    what was left out; a gap is a `Conflict`. `DuplicateKeys` changes nothing. `keyed` as in `NewBatch`; so long it now
+    waits for more, `open_until`."""
     batch = yield from lock_batch(batch_id)
+    batch.keyed |= keyed
+    batch.open_until = open_until or batch.open_until
     now: int = yield Now()
     if batch.sealed_at is not None or batch.phase not in (Phase.open.value, Phase.paused.value):
         raise Conflict(f"batch {batch.public_id} takes no more items", hint="submit a new batch")
@@ -129,7 +155,7 @@ def append(
         return Appended(batch.total)
     count = sum(chunk.count for chunk in fresh)
     yield from _note_consumed(batch, fresh)
-    fresh, held = yield from hold_keys(batch, fresh)
+    fresh, held = yield from hold_keys(batch, fresh, now)
     if fresh:
         level = batch.priority if priority is None else priority
         rank = yield from next_rank(batch, level)
@@ -169,7 +195,7 @@ def seal(batch_id: bytes) -> Script[None]:
     batch = yield from lock_batch(batch_id)
     now: int = yield Now()
     if batch.sealed_at is None:
-        yield from _seal(batch, now)
+        yield from seal_row(batch, now)
         yield from save_batches([batch])
 
 
@@ -195,7 +221,7 @@ def submit(
     if earlier is not None:
         return earlier
     yield from _check_webhooks(new)
-    batch = _new_row(new, 0)  # nobody else knows it yet: it needs no lock, and is written once
+    batch = new_row(new, 0)  # nobody else knows it yet: it needs no lock, and is written once
     rank = (yield from next_rank(batch, new.priority)) if chunks else 0
     now: int = yield Now()
     batch.created_at = now
@@ -205,14 +231,15 @@ def submit(
     else:
         hooks: list[Row] = yield All("read_webhook_hook", (batch.project,))  # it ends here
         batch.hooks = hooks[0][0] if hooks else 0
-    yield from _seal(batch, now)
+    yield from seal_row(batch, now)
     yield Many("insert_batch", [batch.columns()])
     yield from _set_trace(new)
     yield from write_news([batch])
     return Created(new.id, created=True, total=batch.total, consumed=batch.consumed, sealed=True)
 
 
-def _seal(batch: BatchRow, now: int) -> Script[None]:
+def seal_row(batch: BatchRow, now: int) -> Script[None]:
+    """The caller holds the row and saves it."""
     batch.sealed_at, batch.open_until = now, None
     if batch.phase == Phase.open.value:
         batch.phase = Phase.active.value
@@ -225,7 +252,7 @@ def _set_trace(new: NewBatch) -> Script[None]:
         yield Many("set_batch_trace", [(new.id, new.trace)])
 
 
-def _new_row(new: NewBatch, now: int) -> BatchRow:
+def new_row(new: NewBatch, now: int) -> BatchRow:
     return BatchRow(
         id=new.id,
         project=new.project,
@@ -235,7 +262,7 @@ def _new_row(new: NewBatch, now: int) -> BatchRow:
         key=new.key,
         digest=new.digest,
         single=int(new.single),
-        keyed=0,
+        keyed=new.keyed,
         phase=Phase.open.value,
         ended=None,
         priority=new.priority,
@@ -281,33 +308,49 @@ def _add(
     priority: int | None = None,
 ) -> Script[None]:
     yield from charge(batch, chunks, now)
-    later = run_at is not None and run_at > now
     level = batch.priority if priority is None else priority
+    topics: set[str] = set()
     chunk_rows, states, segments = [], [], []
     keys: list[tuple[bytes, str, int]] = []
     tags: list[tuple[int, Sequence[Sequence[str]]]] = []
+    laned: list[tuple[int, Chunk]] = []
     for chunk in chunks:
         first = batch.total
         keyed = None if chunk.keys is None else msgspec.json.encode(chunk.keys).decode()
-        chunk_rows.append((batch.id, first, chunk.count, chunk.starts, keyed, chunk.blobs, chunk.payloads))
-        states.append((batch.id, first, bytes([int(later)]) * chunk.count))
-        segment = NewSegment(
-            first=first,
-            offsets=range(chunk.count),
-            priority=level,
-            round=1,
-            attempt=1,
-            status=SegmentStatus.scheduled if later else SegmentStatus.ready,
-            due_at=run_at if later else None,
+        chunk_rows.append(
+            (batch.id, first, chunk.count, chunk.starts, keyed, chunk.blobs, chunk.payloads, write_extras(chunk.extras))
         )
-        segments.append(segment.columns(batch, now=now, rank=rank, expires_at=expires_at))
+        content = bytearray(chunk.count)
+        for one in chunk.placings or (Placing(range(chunk.count)),):
+            due_at = run_at if one.run_at is None else one.run_at
+            later = due_at is not None and due_at > now
+            segment = NewSegment(
+                first=first,
+                offsets=one.offsets,
+                priority=level if one.priority is None else one.priority,
+                round=1,
+                attempt=1,
+                status=SegmentStatus.scheduled if later else SegmentStatus.ready,
+                due_at=due_at if later else None,
+                lane=one.lane,
+                cost=one.cost,
+            )
+            ends = expires_at if one.expires_at is None else one.expires_at
+            segments.append(segment.columns(batch, now=now, rank=rank, expires_at=ends))
+            topics.add("timer" if later else f"task:{batch.task}")
+            if later:
+                for offset in one.offsets:
+                    content[offset] = 1
+                batch.scheduled += len(one.offsets)
+            else:
+                rank += len(one.offsets)
+        states.append((batch.id, first, bytes(content)))
         if chunk.keys is not None:
             keys.extend((batch.id, key, first + offset) for offset, key in enumerate(chunk.keys))
         if chunk.tags is not None:
             tags.append((first, chunk.tags))
-        rank += 0 if later else chunk.count
+        laned.append((first, chunk))
         batch.total += chunk.count
-        batch.scheduled += chunk.count if later else 0
     batch.rank = rank
     batch.known_open = batch.total - batch.terminal
     if keys:
@@ -315,10 +358,11 @@ def _add(
         yield from _add_keys(keys)
     if tags and (yield from add_tags(batch.id, tags)):
         batch.keyed |= TAGGED
+    yield from add_lanes(batch, laned)
     yield Many("insert_chunk", chunk_rows)
     yield Many("insert_state", states)
     yield Many("insert_segment", segments)
-    yield Notify(("timer",) if later else (f"task:{batch.task}",))
+    yield Notify(tuple(topics))
 
 
 def _add_keys(keys: list[tuple[bytes, str, int]]) -> Script[None]:

@@ -5,7 +5,8 @@ The clock is read again once the batches are locked: what others did while they 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Self
 
 from stook.core.phase import Phase, Stop
 from stook.core.states import State
@@ -17,16 +18,29 @@ from stook.store.script.segment_row import SegmentStatus, offsets_of
 from stook.store.script.settle import SettleAnswer, write_flushes
 from stook.store.script.settle_slice import Held, lose_slice
 from stook.store.script.stop import stop_waiting
+from stook.store.script.submit import PIECEMEAL, seal_row
 from stook.store.statement import All, Each, Many, Notify, Now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stook.store.statement import Row, Script
 
-__all__ = ["end_overdue", "expire_leases", "expire_waiting", "lose_workers", "next_due", "promote_due"]
+__all__ = ["LeasesLost", "end_overdue", "expire_leases", "expire_waiting", "lose_workers", "next_due", "promote_due"]
 
 _WAITING = bytes([State.queued, State.scheduled])
+
+
+class LeasesLost(int):
+    """How many leases came back; `items` says whose executions they held, by task and queue."""
+
+    items: Mapping[tuple[str, str], int]
+
+    @classmethod
+    def of(cls, leases: int, items: Mapping[tuple[str, str], int]) -> Self:
+        made = cls(leases)
+        made.items = items
+        return made
 
 
 def promote_due(limit: int = 500) -> Script[int]:
@@ -59,14 +73,14 @@ def promote_due(limit: int = 500) -> Script[int]:
     return len(ready)
 
 
-def expire_leases(limit: int = 100) -> Script[int]:
+def expire_leases(limit: int = 100) -> Script[LeasesLost]:
     """Leases whose worker has not been heard of in time."""
     now: int = yield Now()
     rows: list[Row] = yield All("lapsed_leases", (now, limit))
     return (yield from _lose(rows, lapsed=True))
 
 
-def lose_workers(workers: Sequence[str]) -> Script[int]:
+def lose_workers(workers: Sequence[str]) -> Script[LeasesLost]:
     """Workers known to be dead (their process is gone): their leases come back without waiting for the end."""
     rows: list[Row] = yield Each("worker_leases", [(worker,) for worker in workers])
     lost = yield from _lose(rows, lapsed=False)
@@ -74,9 +88,10 @@ def lose_workers(workers: Sequence[str]) -> Script[int]:
     return lost
 
 
-def _lose(rows: Sequence[Row], *, lapsed: bool) -> Script[int]:
+def _lose(rows: Sequence[Row], *, lapsed: bool) -> Script[LeasesLost]:
+    items: Counter[tuple[str, str]] = Counter()
     if not rows:
-        return 0
+        return LeasesLost.of(0, items)
     batches = yield from lock_batches(batch_id for _, batch_id, _ in rows)
     now: int = yield Now()
     leases: list[Row] = yield Each("lock_lease", sorted({(token,) for token, _, _ in rows}))
@@ -88,8 +103,10 @@ def _lose(rows: Sequence[Row], *, lapsed: bool) -> Script[int]:
             continue
         lose_slice(flushes[held.batch_id], held)
         lost += 1
+        batch = batches[held.batch_id]
+        items[batch.task, batch.queue] += len(held.offsets)
     yield from write_flushes(list(flushes.values()), SettleAnswer([]))
-    return lost
+    return LeasesLost.of(lost, items)
 
 
 def expire_waiting(limit: int = 500) -> Script[int]:
@@ -122,7 +139,8 @@ def expire_waiting(limit: int = 500) -> Script[int]:
 
 
 def end_overdue(limit: int = 20) -> Script[int]:
-    """Batches past their deadline expire; open batches whose producer has not been heard of in time are cancelled."""
+    """Batches past their deadline expire; open batches whose producer has not been heard of in time are cancelled, or
+    sealed where each of its commits was to count."""
     now: int = yield Now()
     overdue: list[Row] = yield All("overdue_batches", (now, limit))
     abandoned: list[Row] = yield All("abandoned_batches", (now, limit))
@@ -135,6 +153,10 @@ def end_overdue(limit: int = 20) -> Script[int]:
         if batch.deadline_at is not None and batch.deadline_at <= now:
             batch.reason, stop = "its deadline has passed", Stop.expire
         elif batch.phase == Phase.open.value and batch.open_until is not None and batch.open_until <= now:
+            if batch.keyed & PIECEMEAL:
+                yield from seal_row(batch, now)
+                ended.append(batch)
+                continue
             batch.reason, stop = "its submission was never finished", Stop.soft
         else:
             continue  # it went on while its lock was waited for

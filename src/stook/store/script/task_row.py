@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stook.core.why import WORKER_GONE
-from stook.store.statement import All, Many, Notify, Now
+from stook.store.script.terms import declare_terms
+from stook.store.statement import All, Each, Many, Notify, Now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ _decode_tasks = msgspec.json.Decoder(list[str]).decode
 
 
 class TaskRow(msgspec.Struct):
-    """`policy` and `schema` as JSON; `workers` counts the live ones that know it."""
+    """`policy` and `schema` as JSON; `workers` counts the live ones that know it. `invocable`: calls start it."""
 
     name: str
     queue: str
@@ -28,13 +29,14 @@ class TaskRow(msgspec.Struct):
     schema: bytes | None
     seen_at: int
     workers: int = 0
+    invocable: bool = True
 
 
 def see_tasks(
     tasks: Sequence[tuple[str, str, str, bytes | None]], between: int, project: str | None = None
 ) -> Script[None]:
     """(name, queue, policy, schema) each, of a worker that takes the work of `project` alone; None: of all. Written is
-    what differs, and what was last seen more than `between` microseconds ago."""
+    what differs, and what was last seen more than `between` microseconds ago; with it the tasks' terms are declared."""
     rows: list[Row] = yield All("list_tasks") if project is None else All("list_project_tasks", (project,))
     now: int = yield Now()
     known = {row[0]: row for row in rows}
@@ -50,6 +52,7 @@ def see_tasks(
         yield Many("upsert_project_task", [(project, *row) for row in changed])
     if changed:
         yield Notify(("tasks",))
+        yield from declare_terms(project, [(name, policy) for name, _, policy, *_ in changed])
 
 
 def list_tasks(project: str | None = None) -> Script[list[TaskRow]]:
@@ -74,4 +77,9 @@ def _counted(tasks: list[TaskRow], project: str | None) -> Script[list[TaskRow]]
     workers = [frozenset(_decode_tasks(row[3])) for row in live]
     for task in tasks:
         task.workers = sum(task.name in known for known in workers)
+    if project is not None and tasks:
+        refused: list[Row] = yield Each("not_invocable", [(project, task.name) for task in tasks])
+        closed = {row[1] for row in refused}
+        for task in tasks:
+            task.invocable = task.name not in closed
     return tasks

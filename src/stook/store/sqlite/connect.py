@@ -6,11 +6,15 @@ import contextlib
 import sqlite3
 import time
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from stook.core.errors import StookError
+from stook.store.giving_way import LOOK, SILENT, Wait, is_breaking
 from stook.store.migrations import check_version, migrations
 from stook.store.sqlite.errors import translate
+
+if TYPE_CHECKING:
+    from stook.store.migrations import Migration
 
 __all__ = ["Synchronous", "connect", "migrate"]
 
@@ -64,25 +68,41 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
     """Applies what is missing, one transaction each. Any number of processes may do this at once: each waits for the
-    one before and then finds nothing left."""
-    steps = migrations("stook.store.sqlite")
+    one before and then finds nothing left. A step that breaks older programs asks them to stop and waits for it."""
+    steps, wait = migrations("stook.store.sqlite"), Wait(path)
     try:
         there = connection.execute("pragma user_version").fetchone()[0]
         check_version(there, steps[-1].number, path)
         for step in steps:
             if step.number > there:
-                _apply(connection, step.number, step.sql)
+                while there and is_breaking(step) and wait.look(step, _older(connection, step.number)):
+                    time.sleep(LOOK)
+                _apply(connection, step)
     except sqlite3.Error as error:
         raise translate(error, path) from None
 
 
-def _apply(connection: sqlite3.Connection, number: int, sql: str) -> None:
+def _older(connection: sqlite3.Connection, number: int) -> list[str]:
+    """Programs at work that do not know the migration; they are asked to stop."""
+    now = time.time_ns() // 1000
+    connection.execute(
+        "update orchestrator set stop_asked_at = ? where schema < ? and stop_asked_at is null", (now, number)
+    )
+    rows = connection.execute(
+        "select id from orchestrator where schema < ? and seen_at > ? order by id", (number, now - SILENT)
+    )
+    return [row[0] for row in rows]
+
+
+def _apply(connection: sqlite3.Connection, step: Migration) -> None:
     connection.execute("begin immediate")
     try:
-        if connection.execute("pragma user_version").fetchone()[0] < number:
-            for statement in _statements(sql):
+        if connection.execute("pragma user_version").fetchone()[0] < step.number:
+            for statement in _statements(step.sql):
                 connection.execute(statement)
-            connection.execute(f"pragma user_version = {number}")
+            if is_breaking(step):
+                connection.execute("insert into breaking values (?, ?)", (step.number, time.time_ns() // 1000))
+            connection.execute(f"pragma user_version = {step.number}")
         connection.execute("commit")
     except BaseException:
         with contextlib.suppress(sqlite3.Error):

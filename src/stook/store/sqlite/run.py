@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
-from stook.store.statement import All, Each, Guard, Many, Notify, Now, Run
+from stook.store.statement import All, Each, Guard, Many, Notify, Now, Run, TryGuard
 from stook.store.statements import load
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def _answer(connection: sqlite3.Connection, statement: Statement, clock: Callabl
             return clock()
         case Guard():
             return None  # one writer: nobody to be guarded from
+        case TryGuard(names):
+            return frozenset(names)
         case Notify(names):
             topics.update(names)
             return None

@@ -10,4 +10,15 @@ union all select * from (
     order by deadline_at limit 1
 ) deadline
 union all select * from (select open_until from batch where phase = 'open' order by open_until limit 1) open
-union all select * from (select at from webhook_backlog order by id limit 1) backlog;
+union all select * from (select at from webhook_backlog order by id limit 1) backlog
+union all select * from (select due_at from wait where due_at is not null order by due_at limit 1) wait
+union all select * from (select at from errand where due_at is null order by id limit 1) errand
+union all select * from (select due_at from errand where due_at is not null order by due_at limit 1) again
+union all select * from (select due_at from row_change order by due_at limit 1) change
+union all select * from (select due_at from schedule where paused = 0 order by due_at limit 1) tick
+union all select * from (
+    select changed_at from schedule s where owed > 0 and paused = 0 and not exists (
+        select 1 from schedule_run r join batch b on b.id = r.batch_id
+        where r.project = s.project and r.task = s.task and r.name = s.name and b.phase not in ('closed', 'deleted')
+    ) limit 1
+) owing;

@@ -1,7 +1,8 @@
--- Ready items of a task that are in no closed group, the oldest of them, and the policy of the first; of up to $2 segments.
+-- Ready items of a task in a project and lane that are in no closed group, the oldest of them, and the policy of the first;
+-- of up to $4 segments.
 with front as (
     select batch_id, stop - pos as items, ready_at from segment
-    where task = $1 and status = 0 and held = 0 and closed = 0
-    order by project, priority desc, rank, id limit $2
+    where task = $1 and project = $2 and lane = $3 and status = 0 and held = 0 and closed = 0
+    order by priority desc, rank, id limit $4
 )
 select sum(items)::bigint, min(ready_at), (select policy from batch where id = (select batch_id from front limit 1)) from front;

@@ -25,6 +25,6 @@ select h.project, h.queue, h.ready_at
 from flow cross join lateral (
     select s.project, s.queue, s.ready_at from segment s
     where s.task = flow.task and s.project = flow.project and s.status = 0 and s.held = 0
-    order by s.priority desc, s.rank, s.id limit 1
+    order by s.lane, s.priority desc, s.rank, s.id limit 1
 ) h
 where flow.project is not null;

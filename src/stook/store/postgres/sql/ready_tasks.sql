@@ -12,7 +12,7 @@ select * from (
     select task, (
         select s.queue from segment s
         where s.task = known.task and s.project = $1 and s.status = 0 and s.held = 0
-        order by s.priority desc, s.rank, s.id limit 1
+        order by s.lane, s.priority desc, s.rank, s.id limit 1
     ) as queue
     from known where task is not null
 ) ready where queue is not null;

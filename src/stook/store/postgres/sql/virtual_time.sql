@@ -1,9 +1,9 @@
--- The front of a task's queue at one priority; where nothing waits there, that of its project. With the clock for the
--- verb's `Now`.
+-- The front of a task's queue at one priority, of what has no lane; where nothing waits there, that of its project.
+-- With the clock for the verb's `Now`.
 select coalesce(
     (
         select rank from segment
-        where task = $2 and project = $1 and priority = $3 and status = 0 and held = 0
+        where task = $2 and project = $1 and lane = '' and priority = $3 and status = 0 and held = 0
         order by rank limit 1
     ),
     (select rank from segment where project = $1 and status + held = 0 order by rank limit 1)

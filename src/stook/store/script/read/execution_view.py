@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stook.core.errors import NotFound
+from stook.core.errors import NotFound, ResultPruned
 from stook.core.ids import batch_of, index_of
 from stook.core.states import TERMINAL, State
 from stook.store.script.batch_row import read_batch
@@ -61,6 +61,8 @@ class ExecutionView(msgspec.Struct):
     lease: HeldBy | None
     waits: Waits | None
     logs: list[LogCount] = msgspec.field(default_factory=list)
+    losses: int = 0
+    """Workers that died with it."""
     original: bytes | None = None
     """What was submitted, where its input was changed since; a reference where `original_blob` says so."""
     original_blob: bool = False
@@ -72,8 +74,9 @@ def show_execution(raw: bytes) -> Script[ExecutionView]:
     return show_item(batch_of(raw), index_of(raw))
 
 
-def show_item(batch_id: bytes, index: int) -> Script[ExecutionView]:
-    """`NotFound` says which items there are."""
+def show_item(batch_id: bytes, index: int, *, waited: bool = False) -> Script[ExecutionView]:
+    """`NotFound` says which items there are; `ResultPruned` for one that is kept no longer, unless the caller `waited`
+    for it from before its end."""
     batch = yield from read_batch(batch_id)
     if not 0 <= index < batch.total:
         raise NotFound(
@@ -85,7 +88,10 @@ def show_item(batch_id: bytes, index: int) -> Script[ExecutionView]:
         rows: list[Row] = yield Each("find_chunk", [(batch_id, index)])
         first = rows[0][1]
     offset = index - first
-    items = yield from read_items(batch_id, {first: [offset]}, keyed=batch.keyed, tracebacks=True)
+    kept = batch.task_policy.retention
+    items = yield from read_items(batch_id, {first: [offset]}, keyed=batch.keyed, tracebacks=True, kept=kept)
+    if items[0].pruned and not waited:
+        raise ResultPruned(f"execution {items[0].id} has ended, and its task keeps it no longer")
     views = yield from views_of([batch])
     view = ExecutionView(items[0], views[0], [], None, None)
     if (yield from has_past(batch_id, index)):
@@ -105,6 +111,9 @@ def show_item(batch_id: bytes, index: int) -> Script[ExecutionView]:
                 error=None,
             )
         )
+    if batch.losses:
+        lost: list[Row] = yield All("count_losses", (batch_id, index))
+        view.losses = lost[0][0]
     if batch.keyed & CHANGED_ITEMS:
         yield from _add_changes(view, first, offset)
     if item.state not in TERMINAL:

@@ -49,8 +49,8 @@ def executions(
     tracebacks: bool = False,
 ) -> Script[ExecutionPage]:
     """In input order, behind the first `after` items of the batch. `group` is a failure group's fingerprint: executions
-    that failed so, last; `code` and `error_type` are of such groups. Filters are joined by and. `OptionError` where
-    there could never be an answer."""
+    that failed so, last; `code` and `error_type` are of such groups. Filters are joined by and. What is kept no longer
+    is left out. `OptionError` where there could never be an answer."""
     batch = yield from read_batch(batch_id)
     check_limit(limit)
     if State.cancelling in states:
@@ -77,7 +77,9 @@ def executions(
     chunks: dict[int, list[int]] = {}
     for first, index in found[:limit]:
         chunks.setdefault(first, []).append(index - first)
-    rows = yield from read_items(batch_id, chunks, keyed=batch.keyed, tracebacks=tracebacks)
+    kept = batch.task_policy.retention
+    rows = yield from read_items(batch_id, chunks, keyed=batch.keyed, tracebacks=tracebacks, kept=kept)
+    rows = [row for row in rows if not row.pruned]
     return ExecutionPage(rows, found[limit][1] if len(found) > limit else None)
 
 

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stook.core.ids import execution_id
+from stook.core.retention import KEEP, is_past
 from stook.core.states import TERMINAL, State
 from stook.store.script.change import CHANGED_ITEMS
 from stook.store.script.read.content import heads_of, read_inputs
 from stook.store.script.read.ending import STOPPED, ItemError, read_begun, read_endings, read_errors
 from stook.store.script.read.whereabouts import find_whereabouts
 from stook.store.script.tags import TAGGED, read_tags
+from stook.store.statement import Each, Now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from stook.core.retention import Retention
     from stook.store.script.read.content import Head
     from stook.store.script.read.ending import Ending
     from stook.store.script.read.whereabouts import Whereabouts
-    from stook.store.statement import Script
+    from stook.store.statement import Row, Script
 
 __all__ = ["ItemRow", "read_items"]
 
@@ -31,8 +34,8 @@ _STATES: Final = tuple(State)
 
 class ItemRow(msgspec.Struct, gc=False, kw_only=True):
     """One execution. `input` and `result` are the exact bytes, or a reference into the blob store where `input_blob`
-    or `result_blob` says so. `attempts` are those begun in its current `round`; `duration` (microseconds) is the last
-    one's.
+    or `result_blob` says so. `attempts` are those begun in its current `round`, the one that it is suspended in among
+    them; `duration` (microseconds) is the last one's.
     """
 
     batch_id: bytes
@@ -51,6 +54,8 @@ class ItemRow(msgspec.Struct, gc=False, kw_only=True):
     finished_at: int | None = None
     settle: int | None = None
     """Its number in the order of outcomes, once it has ended."""
+    pruned: bool = False
+    """It is past the time for which its task keeps what has ended: nobody is to see it any more."""
 
     @property
     def id(self) -> str:
@@ -64,12 +69,13 @@ def read_items(
     keyed: int = 0,
     heads: Mapping[int, Head] | None = None,
     tracebacks: bool = False,
+    kept: Retention = KEEP,
 ) -> Script[list[ItemRow]]:
     """The executions at the `wanted` offsets of each chunk (its first → ascending offsets, some), in that order.
 
     What nobody needs is not read: outcomes only of what has ended, leases and segments only where something has not,
     failures only of what failed. `keyed` is the batch's: it says whether there are tags, and inputs changed by hand.
-    `heads` saves reading these again.
+    `heads` saves reading these again. Which are `pruned` goes by `kept`, the policy of the batch.
     """
     if heads is None:
         heads = yield from heads_of(batch_id, wanted)
@@ -98,10 +104,18 @@ def read_items(
                 ended[first].append(offset)
             elif offset in begun:
                 row.round, row.attempts = begun[offset]
+    asleep = [(batch_id, row.index) for row in rows.values() if row.state is State.suspended]
+    waiting: list[Row] = (yield Each("read_suspensions", asleep)) if asleep else []
+    for one in waiting:
+        rows[one[1]].round, rows[one[1]].attempts = one[3], one[4]
     endings = yield from read_endings(batch_id, ended)
     for ending in endings:
         _end(rows, ending)
     yield from _explain(batch_id, rows.values(), tracebacks=tracebacks)
+    if kept != KEEP:
+        now: int = yield Now()
+        for row in rows.values():
+            row.pruned = row.finished_at is not None and is_past(kept, row.state, row.finished_at, now)
     return list(rows.values())
 
 

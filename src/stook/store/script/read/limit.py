@@ -9,5 +9,5 @@ __all__ = ["check_limit"]
 
 def check_limit(limit: int, name: str = "limit") -> None:
     """A page of nothing would never get anybody further."""
-    if limit < 1:
-        raise OptionError(f"{name}={limit} is less than 1")
+    if type(limit) is not int or limit < 1:
+        raise OptionError(f"{name}={limit!r} is less than 1, or no whole number")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from stook.core.retention import KEEP, WAITERS, is_past
 from stook.core.states import State
 from stook.store.script.batch_row import read_batch
 from stook.store.script.change import CHANGED_ITEMS
@@ -15,6 +16,7 @@ from stook.store.script.read.follow import read_blocks
 from stook.store.script.read.item_row import ItemRow, read_items
 from stook.store.script.read.limit import check_limit
 from stook.store.script.tags import TAGGED, read_tags
+from stook.store.statement import Now
 
 if TYPE_CHECKING:
     from stook.store.script.read.follow import OutcomeBlock
@@ -40,12 +42,14 @@ def results(batch_id: bytes, after: int = 0, chunks: int = 4) -> Script[list[Ite
         return []
     heads = yield from heads_from(batch_id, after, chunks)
     wanted = {head.first: range(max(0, after - head.first), head.count) for head in heads}
-    return (yield from read_items(batch_id, wanted, keyed=batch.keyed, heads={head.first: head for head in heads}))
+    by_first = {head.first: head for head in heads}
+    kept = batch.task_policy.retention
+    return (yield from read_items(batch_id, wanted, keyed=batch.keyed, heads=by_first, kept=kept))
 
 
 def follow_items(batch_id: bytes, after: int = 0, limit: int = 2000) -> Script[FollowedItems]:
     """`follow`, each outcome with its input: the state, result and error it settled with, even where the execution was
-    retried since."""
+    retried since. What is kept no longer is `pruned`, with a delay for those who follow as it ends."""
     check_limit(limit)
     batch = yield from read_batch(batch_id)
     after = max(after, 0)
@@ -68,8 +72,10 @@ def follow_items(batch_id: bytes, after: int = 0, limit: int = 2000) -> Script[F
     begun = yield from read_begun(
         batch_id, [(block.first + offset, block.round) for block in idle for offset in block.offsets]
     )
-    items = []
+    kept, items = batch.task_policy.retention, []
+    now: int = (yield Now()) - WAITERS if kept != KEEP else 0
     for block in blocks:
+        pruned = kept != KEEP and is_past(kept, block.state, block.finished_at, now)
         head = heads[block.first]
         for place, offset in enumerate(block.offsets):
             index = block.first + offset
@@ -90,6 +96,7 @@ def follow_items(batch_id: bytes, after: int = 0, limit: int = 2000) -> Script[F
                     duration=block.durations[place] if block.durations else None,
                     finished_at=block.finished_at,
                     settle=block.settle + place,
+                    pruned=pruned,
                 )
             )
     end = after + len(items)

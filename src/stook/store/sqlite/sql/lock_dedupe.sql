@@ -1,1 +1,1 @@
-select key, batch_id, idx from dedupe where project = ?1 and task = ?2 and key = ?3;
+select key, batch_id, idx, free_at from dedupe where project = ?1 and task = ?2 and key = ?3;

@@ -1,3 +1,3 @@
 delete from dedupe where (project, task, key) in (
-    select project, task, key from dedupe where batch_id = ?1 limit ?2
+    select project, task, key from dedupe where batch_id = ?1 and free_at is null limit ?2
 );

@@ -22,6 +22,6 @@ select h.project, h.queue, h.ready_at
 from flow join segment h on h.id = (
     select s.id from segment s indexed by segment_ready
     where s.task = flow.task and s.project = flow.project and s.status = 0 and s.held = 0
-    order by s.priority desc, s.rank, s.id limit 1
+    order by s.lane, s.priority desc, s.rank, s.id limit 1
 )
 where flow.project is not null;

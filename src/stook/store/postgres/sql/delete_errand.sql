@@ -1,0 +1,1 @@
+delete from errand where id = any($1::bigint[]);

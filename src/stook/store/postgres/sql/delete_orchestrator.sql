@@ -1,0 +1,1 @@
+delete from orchestrator where id = any($1::text[]);

@@ -1,0 +1,1 @@
+delete from row_change where id = any($1::bigint[]);

@@ -1,0 +1,3 @@
+-- Locks: changes, passing over those somebody else does. Nobody waits for them.
+select id, project, source, op, old, new, task from row_change
+where due_at <= $1 order by due_at, id limit $2 for update skip locked;

@@ -1,0 +1,1 @@
+select stop_asked_at, (select max(number) from breaking) from orchestrator where id = $1;

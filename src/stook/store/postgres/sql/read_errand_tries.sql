@@ -1,0 +1,1 @@
+select tries from errand where id = $1;

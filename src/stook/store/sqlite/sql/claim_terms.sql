@@ -1,2 +1,0 @@
--- Limits and pauses.
-select scope, project, name, max_concurrency, paused from quota;

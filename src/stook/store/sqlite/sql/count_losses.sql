@@ -1,0 +1,1 @@
+select count(*) from loss where batch_id = ?1 and idx = ?2;

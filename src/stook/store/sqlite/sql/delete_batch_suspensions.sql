@@ -1,0 +1,1 @@
+delete from suspension where batch_id = ?1;

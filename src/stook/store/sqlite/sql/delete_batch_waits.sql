@@ -1,0 +1,1 @@
+delete from wait where batch_id = ?1;

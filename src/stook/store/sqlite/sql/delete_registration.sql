@@ -1,0 +1,1 @@
+delete from registration where project = ?1 and task = ?2;

@@ -1,0 +1,1 @@
+delete from row_change where id = ?1;

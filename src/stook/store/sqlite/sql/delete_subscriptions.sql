@@ -1,0 +1,1 @@
+delete from subscription where project = ?1 and task = ?2;

@@ -1,0 +1,1 @@
+delete from chunk_tag where batch_id = ?1 and first = ?2;

@@ -1,0 +1,1 @@
+select token, batch_id, first, lo, hi, picks from lease where token = ?1;

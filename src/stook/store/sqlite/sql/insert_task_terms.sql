@@ -1,0 +1,1 @@
+insert into task_terms (project, task, body, declared) values (?1, ?2, ?3, ?4) on conflict do nothing;

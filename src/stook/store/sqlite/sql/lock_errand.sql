@@ -1,0 +1,1 @@
+select id, kind, batch_id, idx, key, body from errand where id = ?1 and due_at is null;

@@ -1,0 +1,1 @@
+select queue, done_at from upkeep where queue = ?1;

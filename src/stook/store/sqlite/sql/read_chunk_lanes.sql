@@ -1,0 +1,1 @@
+select first, lanes from chunk_lane where batch_id = ?1 and first = ?2;

@@ -1,0 +1,1 @@
+select id, project, name, payload, at from emitted where id = ?1;

@@ -1,0 +1,2 @@
+-- None was ever put anywhere.
+select null, null where false;

@@ -1,0 +1,1 @@
+update upkeep set done_at = ?2 where queue = ?1;
