@@ -28,7 +28,7 @@ class Maintained:
         self.session, self.portal = harness.app.opened()
         self.store = self.session.store
         self.echo = harness.app.task("echo")(lambda item: item)
-        self.maintenance = self.session._maintenance
+        self.maintenance = self.session.maintenance
         self.verbs = []
         self.write, self.read = self.store.write, self.store.read
         self.store.write, self.store.read = self.noted(self.write), self.noted(self.read)
@@ -124,7 +124,7 @@ def test_what_is_due_and_in_other_hands_is_no_busy_loop(maintained, monkeypatch)
     maintained.echo.map([1], delay=60)
     maintained.harness.clock.advance(60)
 
-    async def nothing(_):
+    async def nothing(_store, _limit, **_):
         return 0
 
     monkeypatch.setattr(module, "sweep_once", nothing)

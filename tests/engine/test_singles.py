@@ -146,7 +146,7 @@ def test_whoever_is_not_in_yet_when_the_store_closes_is_told(engine):
             await asyncio.sleep(0)
         late = asyncio.ensure_future(engine.engine.submit_one("t", TaskPolicy(), b"2", Options()))
         await asyncio.sleep(0)
-        (flushing,) = engine.engine._singles._flushing.values()
+        (flushing,) = engine.engine.singles._flushing.values()
         flushing.cancel()
         return await asyncio.gather(*calls, late, return_exceptions=True)
 

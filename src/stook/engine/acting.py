@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stook.core.retry_scope import RetryScope
+    from stook.core.terms import TermsChange
     from stook.engine.blobs import Blobs
     from stook.engine.recording import Recording
     from stook.store.port import Store
@@ -124,12 +125,14 @@ class Acting(Reading):
         max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
         weight: float | None = None,
+        terms: TermsChange | None = None,
         by: Recording | None = None,
     ) -> LimitRow:
-        """Of the project, or one of its queues or tasks, from the next claim on; what is not given stays. Answers with
-        what holds now."""
+        """Of the project, or one of its queues or tasks, from the next claim on; what is not given stays. `terms`
+        (keyed limits, rates, hours) are a task's alone, and hold until its definition has others. Answers with what
+        holds now."""
         return await self.quotas.change(
-            queue=queue, task=task, max_concurrency=max_concurrency, paused=paused, weight=weight, by=by
+            queue=queue, task=task, max_concurrency=max_concurrency, paused=paused, weight=weight, terms=terms, by=by
         )
 
     async def limits(self) -> Sequence[LimitRow]:

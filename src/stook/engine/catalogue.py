@@ -36,7 +36,8 @@ class TaskEntry(msgspec.Struct, frozen=True):
 
 
 class TaskView(msgspec.Struct, frozen=True):
-    """As the worker that started last said it. `workers`: how many live ones know it."""
+    """As the worker that started last said it. `workers`: how many live ones know it. `invocable`: calls start it, not
+    its triggers alone."""
 
     name: str
     queue: str
@@ -44,6 +45,7 @@ class TaskView(msgspec.Struct, frozen=True):
     schema: bytes | None
     seen_at: int
     workers: int
+    invocable: bool = True
 
 
 class Catalogue:
@@ -85,4 +87,4 @@ class Catalogue:
 
 
 def _view(row: TaskRow) -> TaskView:
-    return TaskView(row.name, row.queue, decode_policy(row.policy), row.schema, row.seen_at, row.workers)
+    return TaskView(row.name, row.queue, decode_policy(row.policy), row.schema, row.seen_at, row.workers, row.invocable)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from stook.core import chunk as chunks
 from stook.core.item_digest import DIGEST_BYTES, item_digests
+from stook.core.laid_out import laid_out
 from stook.core.picks import pack
 from stook.store.script.submit import append
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stook.core.chunk import Chunk
+    from stook.core.lanes import Laner
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
     from stook.store.script.submit import Appended
@@ -27,10 +29,14 @@ BITE_BYTES: Final = 4 * 2**20
 
 class Chunker:
     """Cuts items into chunks of at most 512 items or about 256 KiB. Large payloads go to the blob store first. With
-    `digests`, items with dedupe keys have some of what was given."""
+    `digests`, items with dedupe keys have some of what was given. `laner` says what keeps items apart in the queue; its
+    errors come before anything is put aside."""
 
-    def __init__(self, blobs: Blobs, batch_id: bytes, first: int = 0, *, digests: bool = False) -> None:
+    def __init__(
+        self, blobs: Blobs, batch_id: bytes, first: int = 0, *, digests: bool = False, laner: Laner | None = None
+    ) -> None:
         self._digests = digests
+        self._laner = laner if laner is not None and not laner.idle else None
         self._blobs = blobs
         self._batch_id = batch_id
         self._index = first
@@ -41,9 +47,13 @@ class Chunker:
         keys: Sequence[str] | None = None,
         dedupe: Sequence[str | None] | None = None,
         tags: Sequence[Sequence[str]] | None = None,
+        places: Sequence[tuple[str, str | None]] | None = None,
     ) -> list[Chunk]:
+        """`places` are what `laner` would say."""
         if not payloads:
             return []
+        if self._laner is not None:
+            places = self._laner.places(payloads, self._index)
         sizes = list(map(len, payloads))
         large: set[int] = set()
         digests = item_digests(payloads, keys, dedupe) if self._digests and dedupe is not None else None
@@ -66,6 +76,7 @@ class Chunker:
                     dedupe=None if dedupe is None else list(dedupe[lo:hi]),
                     tags=None if tags is None else list(tags[lo:hi]),
                     digests=None if digests is None else digests[lo * DIGEST_BYTES : hi * DIGEST_BYTES],
+                    placings=None if places is None else laid_out(places[lo:hi], None),
                 )
             )
             lo = hi
@@ -100,9 +111,10 @@ class Intake:
         run_at: int | None = None,
         expires_at: int | None = None,
         digests: bool = False,
+        laner: Laner | None = None,
     ) -> None:
         self._store = store
-        self._chunker = Chunker(blobs, batch_id, at, digests=digests)
+        self._chunker = Chunker(blobs, batch_id, at, digests=digests, laner=laner)
         self._batch_id = batch_id
         self._at = at
         self._run_at = run_at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stook.core.triggers import not_invocable
 from stook.engine.kept import Kept
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ class KnownTasks:
         self._kept: Kept[str, TaskView] = Kept(store, "tasks", catalogue.find, seconds=SECONDS)
 
     async def find(self, name: str) -> TaskView:
-        """`NotFound` as from the catalogue."""
+        """`NotFound` as from the catalogue; `NotInvocable` of a task that its triggers alone start."""
         found = await self._kept.get(name)
         assert found is not None
+        if not found.invocable:
+            raise not_invocable(name)
         return found
 
     async def close(self) -> None:

@@ -8,26 +8,42 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from stook.core.errors import NotFound, StoreError
 from stook.core.states import BatchState
 from stook.engine import process
+from stook.engine.errands import do_errands
 from stook.engine.listening import listening
+from stook.engine.ticking import tick_once
+from stook.engine.upkeep import daily, purge_all
 from stook.store.script.backlog import work_off_backlog
-from stook.store.script.delete import purge
+from stook.store.script.errands import ready_errands
+from stook.store.script.missed_ends import FIRST, missed_ends, tell_missed
 from stook.store.script.project import count_project, counted_projects
 from stook.store.script.read.batch_list import list_batches
 from stook.store.script.recount import reconcile, recount
 from stook.store.script.request import old_requests, purge_requests
-from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
+from stook.store.script.retention import drop_past
+from stook.store.script.row_changes import run_row_changes
+from stook.store.script.sweep import (
+    LeasesLost,
+    end_overdue,
+    expire_leases,
+    expire_waiting,
+    lose_workers,
+    promote_due,
+)
 from stook.store.script.upkeep import look_ahead
+from stook.store.script.wake import wake_due
 from stook.store.script.webhook_purge import purge_carriers, purge_events
 from stook.store.script.worker_row import list_workers
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from stook.core.tally import Tally
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
 
@@ -51,12 +67,34 @@ T = TypeVar("T")
 log = logging.getLogger("stook.engine")
 
 
-async def sweep_once(store: Store) -> int:
-    """Everything that is due now; returns how much that was."""
-    done = 0
-    for verb in (promote_due, expire_leases, expire_waiting, end_overdue, work_off_backlog):
-        while changed := await store.write(verb):
+_SWEEPS: Final = (
+    run_row_changes,
+    expire_waiting,
+    promote_due,
+    expire_leases,
+    end_overdue,
+    wake_due,
+    ready_errands,
+    work_off_backlog,
+)
+"""Errands are done behind all of them, since some leave some. What is too late has gone before something becomes ready:
+a worker takes that at once."""
+
+
+async def sweep_once(store: Store, limit: int | None = None, *, tally: Tally | None = None) -> int:
+    """Everything that is due now; returns how much that was. One commit handles `limit` lapsed leases or deadlines at
+    most."""
+    done = await do_errands(store)  # at once: somebody waits for each
+    while changed := await tick_once(store):
+        done += changed
+    bite = () if limit is None else (limit,)
+    for verb in _SWEEPS:
+        while changed := await store.write(verb, *bite):
             done += changed
+            if tally is not None and isinstance(changed, LeasesLost):
+                tally.lapsed(changed.items)
+    while changed := await do_errands(store, *bite):
+        done += changed
     return done
 
 
@@ -71,6 +109,21 @@ class Maintenance:
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._recounted: bytes | None = None
+        self._asked_after = FIRST
+        self.tally: Tally | None = None
+        self.queues: Counter[str] = Counter()
+        """Whose daily maintenance is done here, unless another program is first."""
+        self.paces: list[tuple[int, float]] = []
+        """What workers here want: how many lapsed leases and deadlines a commit handles, and how many seconds lie
+        between two looks at most."""
+
+    @property
+    def sweep_limit(self) -> int | None:
+        return max((limit for limit, _ in self.paces), default=None)
+
+    @property
+    def longest(self) -> float:
+        return min([LONGEST, *(seconds for _, seconds in self.paces)])
 
     async def start(self) -> None:
         """The first look has been taken when this returns: what a dead process of this machine held is free."""
@@ -92,12 +145,22 @@ class Maintenance:
         here = process.host()
         rows = await self._store.read(list_workers)
         dead = [row[0] for row in rows if row[1] == here and not process.is_alive(row[2])]
-        return await self._store.write(lose_workers, dead) if dead else 0
+        if not dead:
+            return 0
+        lost = await self._store.write(lose_workers, dead)
+        if self.tally is not None and lost:
+            self.tally.lapsed(lost.items)
+        return lost
 
     async def purge(self) -> None:
         """Removes what deleted batches left, a bite at a time."""
-        while (batch_id := await self._store.write(purge)) is not None:
-            await self._blobs.store.drop(batch_id)
+        await purge_all(self._store, self._blobs)
+
+    async def upkeep(self) -> None:
+        """What is past its time goes, and the rest when it is the day's turn of one of its queues."""
+        while await self._store.write(drop_past):
+            pass
+        await daily(self._store, self._blobs, [queue for queue, wanted in self.queues.items() if wanted > 0])
 
     async def count_queues(self) -> None:
         """Of the projects whose queue is limited, so that what was under way when the limit was set is in it."""
@@ -135,26 +198,43 @@ class Maintenance:
                 return repaired
         return []
 
+    async def tell_missed_ends(self) -> int:
+        """Tells parents of ended children that nobody told them of; returns how many. Some thousand waits at a time,
+        each has its turn. That happens where an older program runs beside this one, and settles a child."""
+        told = 0
+        for _ in range(10):
+            missed, behind = await self._store.read(missed_ends, self._asked_after)
+            self._asked_after = behind or FIRST
+            if missed:
+                await self._store.write(tell_missed, missed)
+                log.warning("%d executions had not been told that their children ended; now they are", len(missed))
+                told += len(missed)
+            if behind is None:
+                break
+        return told
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         looked = recounted = loop.time()
         stopping: asyncio.Future[bool] = asyncio.ensure_future(self._stopping.wait())
         try:
             while not stopping.done():
-                async with listening(self._store, "timer", "purge", timeout=LONGEST) as heard:
+                async with listening(self._store, "timer", "purge", "errand", timeout=self.longest) as heard:
                     if loop.time() - looked > NEIGHBOURS:
                         looked = loop.time()
                         await self._safely(self.bury_neighbours())
                     if loop.time() - recounted > RECOUNT:
                         recounted = loop.time()
                         await self._safely(self.recount_next())
+                        await self._safely(self.tell_missed_ends())
                         await self._safely(self.forget_answers())
                         await self._safely(self.forget_webhooks())
                         await self._safely(self.count_queues())
+                        await self._safely(self.upkeep())
                     pause = await self._safely(self._sweep())
                     await self._safely(self.purge())
                     if pause is None:
-                        await asyncio.wait({stopping}, timeout=LONGEST)
+                        await asyncio.wait({stopping}, timeout=self.longest)
                     else:
                         await asyncio.wait({stopping, heard}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -174,8 +254,8 @@ class Maintenance:
         """Seconds until the next look."""
         due_in = await self._store.read(look_ahead)
         if due_in is None:
-            return LONGEST
+            return self.longest
         if due_in > 0:
-            return min(LONGEST, due_in / 1_000_000)
+            return min(self.longest, due_in / 1_000_000)
         # What is due and cannot be taken is in somebody else's hands at the moment.
-        return 0.0 if await sweep_once(self._store) else LONGEST
+        return 0.0 if await sweep_once(self._store, self.sweep_limit, tally=self.tally) else self.longest

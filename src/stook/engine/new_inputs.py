@@ -6,9 +6,11 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from stook.core.errors import OptionError, PayloadError
+from stook.core.lanes import Laner
 from stook.core.merge_patch import is_object, merge_patch
 from stook.core.payload import validate_many
 from stook.engine.payload_schema import payload_check
+from stook.store.script.batch_row import read_batch
 from stook.store.script.change import NewInput
 from stook.store.script.read.batch_view import show_batch
 from stook.store.script.read.scoped import scoped_inputs
@@ -35,6 +37,7 @@ async def new_inputs(
         raise OptionError(f"{len(given)} inputs are changed at once, up to {MOST} can be", hint="narrow the retry")
     task = (await store.read(show_batch, batch_id)).task
     check = await payload_check(store, project, task)
+    laner = Laner((await store.read(read_batch, batch_id)).task_policy)
     found: list[NewInput] = []
     for index, payload in given.items():
         try:
@@ -43,11 +46,12 @@ async def new_inputs(
             error.index = index
             raise
         check(index, clean)
+        place = None if laner.idle else laner.places([clean], index)[0]
         if len(clean) > blobs.inline:
             name = f"e{index}-{secrets.token_hex(6)}"
-            found.append(NewInput(index, await blobs.put(batch_id, name, clean, index=index), blob=True))
+            found.append(NewInput(index, await blobs.put(batch_id, name, clean, index=index), blob=True, place=place))
         else:
-            found.append(NewInput(index, clean))
+            found.append(NewInput(index, clean, place=place))
     return found
 
 

@@ -16,12 +16,14 @@ from stook.store.script.read.failures import FailureGroup, failure_groups
 from stook.store.script.read.logs import LogPage, read_logs
 from stook.store.script.read.results import FollowedItems, follow_items, results
 from stook.store.script.read.state_map import state_map
-from stook.store.script.read.why import why_batch_waits, why_project_waits
+from stook.store.script.read.steps import Step, list_awaited, list_steps, why_item_waits
+from stook.store.script.read.why import why_batch_waits, why_item_waits_to_run, why_project_waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable
 
     from stook.core.states import BatchState
+    from stook.core.wait import Awaited
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
     from stook.store.script.read.item_row import ItemRow
@@ -83,20 +85,35 @@ class Reading:
     async def execution(self, text: str) -> ExecutionView:
         return await self._whole_view(await self.store.read(show_execution, parse_id(text)))
 
-    async def item(self, batch_id: bytes, *, index: int | None = None, key: str | None = None) -> ExecutionView:
-        """By its index or the caller's key; one of them is given."""
+    async def item(
+        self, batch_id: bytes, *, index: int | None = None, key: str | None = None, waited: bool = False
+    ) -> ExecutionView:
+        """By its index or the caller's key; one of them is given. `ResultPruned` if it is kept no longer, unless the
+        caller `waited` for it from before its end."""
         if (index is None) == (key is None):
             raise OptionError("give the item's index or its key")
         if key is not None:
             return await self._whole_view(await self.store.read(show_key, batch_id, key))
         assert index is not None
-        return await self._whole_view(await self.store.read(show_item, batch_id, index))
+        return await self._whole_view(await self.store.read(show_item, batch_id, index, waited=waited))
 
     async def logs(
         self, batch_id: bytes, index: int, *, attempt: int | None = None, after: str | None = None, limit: int = 1000
     ) -> LogPage:
         """What an execution has said, behind the cursor `after`: of one attempt, or of all one after the other."""
         return await self.store.read(read_logs, batch_id, index, attempt=attempt, after=after, limit=limit)
+
+    async def steps(self, batch_id: bytes, index: int, *, limit: int = 10_000) -> list[Step]:
+        """What an execution remembers: its steps, sleeps, children and events that are over, in their order."""
+        return await self.store.read(list_steps, batch_id, index, limit)
+
+    async def awaited(self, batch_id: bytes, index: int, *, limit: int = 10_000) -> list[Awaited]:
+        """What a suspended execution waits for, by key. Of any other: nothing."""
+        return await self.store.read(list_awaited, batch_id, index, limit)
+
+    async def why_suspended(self, batch_id: bytes, index: int) -> list[str]:
+        """What a suspended execution waits for, in words."""
+        return await self.store.read(why_item_waits, batch_id, index)
 
     async def executions(
         self,
@@ -131,11 +148,12 @@ class Reading:
         return page
 
     async def results(self, batch_id: bytes, after: int = 0) -> AsyncIterator[list[ItemRow]]:
-        """All items in input order, a few chunks at a time."""
+        """All items that are kept, in input order, a few chunks at a time."""
         while rows := await self.store.read(results, batch_id, after):
-            await self._whole(rows)
-            yield rows
             after = rows[-1].index + 1
+            if shown := [row for row in rows if not row.pruned]:
+                await self._whole(shown)
+                yield shown
 
     async def settled(self, batch_id: bytes, after: int = 0, *, live: bool = True) -> AsyncIterator[list[ItemRow]]:
         """Items as they settle, from cursor `after`, until the batch has ended and all were given; with `live=False`
@@ -144,9 +162,9 @@ class Reading:
             async with listening(self.store, f"batch:{batch_id.hex()}") as heard:
                 found: FollowedItems = await self.store.read(follow_items, batch_id, after)
                 after = found.after
-                if found.items:
-                    await self._whole(found.items)
-                    yield found.items
+                if shown := [row for row in found.items if not row.pruned]:
+                    await self._whole(shown)
+                    yield shown
                 if found.done or (not live and not found.items):
                     return
                 if not found.items:
@@ -162,6 +180,10 @@ class Reading:
     async def why(self, batch_id: bytes) -> list[str]:
         """Why nothing more of the batch runs right now, in words."""
         return await self.store.read(why_batch_waits, batch_id)
+
+    async def why_waits(self, batch_id: bytes, first: int, index: int) -> list[str]:
+        """Why one that is queued, or due later, does not run; it is in the chunk at `first`."""
+        return await self.store.read(why_item_waits_to_run, batch_id, first, index)
 
     async def why_nothing_runs(self) -> list[str]:
         """The same of the whole project."""

@@ -23,6 +23,7 @@ from stook.store.script.read.keyed import keyed_batch
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from stook.core.lanes import Laner
     from stook.core.policy import TaskPolicy
     from stook.engine.options import Options
     from stook.engine.service import Engine
@@ -122,7 +123,7 @@ class Receiving:
         if offset > there:
             return OffsetMismatch(there)
         run_at, expires_at = await item_times(self._engine.store, options)
-        intake = self._behind(batch_id, there, run_at, expires_at)
+        intake = self._behind(batch_id, there, run_at, expires_at, await self._engine.laner_of(batch_id))
         recorded = Recorded(self._engine.store, batch_id, offset)
         marked = await Recorded(self._engine.store, batch_id).has_digests()
         at = offset
@@ -155,7 +156,7 @@ class Receiving:
         intake = None
         try:
             run_at, expires_at = await item_times(self._engine.store, options)
-            intake = self._behind(batch_id, 0, run_at, expires_at)
+            intake = self._behind(batch_id, 0, run_at, expires_at, await self._engine.laner_of(batch_id))
             async for block in blocks:
                 await intake.add(block.payloads, block.keys, block.dedupe, block.tags)
             await intake.finish()
@@ -182,7 +183,7 @@ class Receiving:
                 raise _other(options, "its items or its dedupe keys are others")
             return found.sealed
         run_at, expires_at = await item_times(self._engine.store, options)
-        intake = self._behind(found.id, found.consumed, run_at, expires_at)
+        intake = self._behind(found.id, found.consumed, run_at, expires_at, await self._engine.laner_of(found.id))
         try:
             async for block in self._unseen(found, blocks, options, sealed=sealed):
                 await intake.add(block.payloads, block.keys, block.dedupe, block.tags)
@@ -222,7 +223,7 @@ class Receiving:
         if at < found.consumed and sealed:
             raise _other(options, f"it has {found.consumed} items, these are {at}", index=at)
 
-    def _behind(self, batch_id: bytes, at: int, run_at: int | None, expires_at: int | None) -> Intake:
+    def _behind(self, batch_id: bytes, at: int, run_at: int | None, expires_at: int | None, laner: Laner) -> Intake:
         engine = self._engine
         return Intake(
             engine.store,
@@ -233,6 +234,7 @@ class Receiving:
             run_at=run_at,
             expires_at=expires_at,
             digests=True,
+            laner=laner,
         )
 
     async def _find(self, key: str | None) -> KeyedBatch | None:

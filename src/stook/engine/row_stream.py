@@ -70,6 +70,7 @@ async def rows_as_settled(
 
 
 def _wanted(rows: Sequence[ItemRow], states: Collection[State] | None, tag: str | None) -> Sequence[ItemRow]:
-    if states is None and tag is None:
+    if states is None and tag is None and not any(row.pruned for row in rows):
         return rows
-    return [row for row in rows if (states is None or row.state in states) and (tag is None or tag in row.tags)]
+    kept = [row for row in rows if not row.pruned]
+    return [row for row in kept if (states is None or row.state in states) and (tag is None or tag in row.tags)]

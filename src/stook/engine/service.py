@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from stook.core.ids import BatchIds, execution_id
+from stook.core.lanes import Laner
 from stook.core.states import State
-from stook.engine.acting import Acting
 from stook.engine.feed import Feeds
 from stook.engine.intake import BITE_BYTES, BITE_ITEMS, Chunker, Intake
+from stook.engine.invoking import Invokes
 from stook.engine.item_times import item_times
 from stook.engine.names import check_name, check_project, check_task
 from stook.engine.options import Block, Options
 from stook.engine.singles import Single, Singles
+from stook.engine.triggers import Triggering
+from stook.store.script.batch_row import read_batch
 from stook.store.script.clock import read_clock
 from stook.store.script.read.execution_view import has_past
 from stook.store.script.stop import give_up
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Sequence
 
     from stook.core.policy import TaskPolicy
+    from stook.core.tally import Tally
     from stook.engine.blobs import Blobs
-    from stook.engine.publishing import Published, Publishing
+    from stook.engine.publishing import Published
     from stook.store.port import Store
     from stook.store.script.single import Place
     from stook.store.script.ticket import Ticket
@@ -50,7 +54,7 @@ class Success(NamedTuple):
     finished_at: int
 
 
-class Engine(Acting):
+class Engine(Triggering):
     """One project's view of a store. All methods are safe to call again after a lost answer."""
 
     def __init__(self, store: Store, blobs: Blobs, *, project: str = "default") -> None:
@@ -58,9 +62,13 @@ class Engine(Acting):
         super().__init__(store, blobs, project)
         self.feeds = Feeds(store, self.check_workers)
         self._ids = BatchIds(lambda: time.time_ns() // 1_000_000, secrets.randbits)
-        self.publishing: Publishing | None = None
-        """Set by whoever made it, where submissions are traced."""
-        self._singles = Singles(store, blobs, self._ids)
+        self.singles = Singles(store, blobs, self._ids)
+        self.invokes = Invokes(self)
+        self.tally: Tally | None = None
+
+    def new_id(self) -> bytes:
+        """Of a batch to be; greater than all that were made here before."""
+        return self._ids()
 
     async def open_batch(self, task: str, policy: TaskPolicy, options: Options) -> Created:
         """An open batch to append to, or the one its key already stands for."""
@@ -85,7 +93,7 @@ class Engine(Acting):
         now = await self.store.read(read_clock) if options.deadline is not None else 0
         run_at, expires_at = await item_times(self.store, options)
         new = self._new_batch(task, policy, options, now)
-        chunker = Chunker(self.blobs, new.id, digests=options.key is not None)
+        chunker = Chunker(self.blobs, new.id, digests=options.key is not None, laner=Laner(policy))
         chunks = [
             made
             for block in _joined(blocks)
@@ -109,7 +117,12 @@ class Engine(Acting):
             run_at=run_at,
             expires_at=expires_at,
             digests=options.key is not None,
+            laner=await self.laner_of(created.id),
         )
+
+    async def laner_of(self, batch_id: bytes) -> Laner:
+        """For items to come, by the policy the batch was made with."""
+        return Laner((await self.store.read(read_batch, batch_id)).task_policy)
 
     async def seal(self, batch_id: bytes) -> None:
         await self.store.write(seal, batch_id)
@@ -148,6 +161,8 @@ class Engine(Acting):
             check_name("dedupe_key", dedupe)
         run_at, expires_at = await item_times(self.store, options)
         await self.quotas.declare(task, policy.max_concurrency)
+        laner = Laner(policy)
+        lane = None if laner.idle else laner.places([payload])[0]
         single = Single(
             self.project,
             task,
@@ -161,11 +176,11 @@ class Engine(Acting):
             ticketed=ticket is not None,
         )
         if self.publishing is None:
-            return await self._singles.submit(single, payload, dedupe, ticket)
+            return await self.singles.submit(single, payload, dedupe, ticket, lane)
         with self.publishing(task) as published:
             if published is not None:
                 single = msgspec.structs.replace(single, trace=published.trace)
-            batch_id, index, created = await self._singles.submit(single, payload, dedupe, ticket)
+            batch_id, index, created = await self.singles.submit(single, payload, dedupe, ticket, lane)
             if published is not None:
                 published.stored(execution_id(batch_id, index), 1)
         return batch_id, index, created

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from stook.core.chunk import MAX_BYTES, MAX_ITEMS
 from stook.core.errors import PayloadTooLarge, QuotaExceeded, StoreError, StoreUnavailable
+from stook.core.extras import ItemExtras
 from stook.engine.intake import Chunker
 from stook.store.script.delete import delete, drop_blobs
 from stook.store.script.single import Place, places_of, submit_ticketed
@@ -17,7 +19,7 @@ from stook.store.script.submit import NewBatch, submit
 from stook.store.script.ticket import Ticket, void
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from stook.core.chunk import Chunk
     from stook.engine.blobs import Blobs
@@ -48,6 +50,9 @@ class _Waiting(msgspec.Struct):
     dedupe: str | None
     receipt: asyncio.Future[Place]
     ticket: Ticket | None = None
+    lane: tuple[str, str | None] | None = None
+    extras: ItemExtras | None = None
+    tags: Sequence[str] = ()
 
 
 class Singles:
@@ -59,14 +64,23 @@ class Singles:
         self._flushing: dict[Single, asyncio.Task[None]] = {}
 
     async def submit(
-        self, single: Single, payload: bytes, dedupe: str | None = None, ticket: Ticket | None = None
+        self,
+        single: Single,
+        payload: bytes,
+        dedupe: str | None = None,
+        ticket: Ticket | None = None,
+        lane: tuple[str, str | None] | None = None,
+        *,
+        extras: ItemExtras | None = None,
+        tags: Sequence[str] = (),
     ) -> Place:
         """(batch, index, created), durable on return. Not created: the execution that holds the dedupe key. Those that
-        are `ticketed` have a ticket, all of them: `Conflict` for one that is void."""
+        are `ticketed` have a ticket, all of them: `Conflict` for one that is void. `lane`: (lane, cost), of a task with
+        keys all have one."""
         if len(payload) > self._blobs.most:
             raise PayloadTooLarge(len(payload), self._blobs.most)
         receipt: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(single, []).append(_Waiting(payload, dedupe, receipt, ticket))
+        self._waiting.setdefault(single, []).append(_Waiting(payload, dedupe, receipt, ticket, lane, extras, tags))
         if single not in self._flushing:
             self._flushing[single] = asyncio.create_task(self._flush(single))
         return await receipt
@@ -87,8 +101,12 @@ class Singles:
         try:
             dedupe = [one.dedupe for one in group]
             chunks = await Chunker(self._blobs, batch_id).cut(
-                [one.payload for one in group], dedupe=dedupe if any(dedupe) else None
+                [one.payload for one in group],
+                dedupe=dedupe if any(dedupe) else None,
+                tags=[one.tags for one in group] if any(one.tags for one in group) else None,
+                places=None if group[0].lane is None else [one.lane or ("", None) for one in group],
             )
+            _put_extras(chunks, group)
             new = NewBatch(
                 id=batch_id,
                 project=single.project,
@@ -150,6 +168,16 @@ class Singles:
             with contextlib.suppress(StoreError):
                 await self._blobs.store.drop(batch_id)
                 await self._store.write(drop_blobs, batch_id)
+
+
+def _put_extras(chunks: Sequence[Chunk], group: Sequence[_Waiting]) -> None:
+    at = 0
+    for chunk in chunks:
+        found = {
+            offset: one.extras for offset, one in enumerate(group[at : at + chunk.count]) if one.extras is not None
+        }
+        chunk.extras = found or None
+        at += chunk.count
 
 
 def _answer(one: _Waiting, place: Place) -> None:

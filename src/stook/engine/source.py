@@ -6,12 +6,14 @@ import random
 import secrets
 from typing import TYPE_CHECKING
 
-from stook.core.errors import StoreError
+from stook.core.errors import PayloadTooLarge, StoreError, StoreUnavailable
 from stook.core.fingerprint import fingerprint
+from stook.core.memo import MemoError
 from stook.core.outcome import Settlement, Trouble
-from stook.core.work import Claim, Claimed, Renewed, Settled, Slice
-from stook.store.script.claim import Ask, claim
+from stook.core.work import Claim, Claimed, Remember, Renewed, Settled, Slice
+from stook.store.script.claim import LATER, Ask, claim
 from stook.store.script.log import keep_logs
+from stook.store.script.remember import remember
 from stook.store.script.renew import look, renew
 from stook.store.script.settle import settle
 
@@ -34,6 +36,8 @@ class LocalSource:
         self._blobs = blobs
         self._still = still
         self._project = project
+        self.announced: int | None = None
+        """Microseconds after which a claim may bring something that it does not yet; the least since it was cleared."""
         self._mark: int | None = None
         """Before the first claim since the last wait."""
 
@@ -51,21 +55,41 @@ class LocalSource:
             lease_until=lambda now: now + lease,
             tokens=lambda: secrets.randbits(62),
             project=self._project,
+            pivot=lambda: secrets.token_hex(4),
         )
         claimed = await self._store.write(claim, ask)
-        if any(one.blobs for one in claimed.slices):
-            claimed.slices = [one for one in claimed.slices if not one.blobs or await self._is_resolved(one)]
-        if self._still:
-            claimed.wait = None
+        if any(one.blobs or one.memo_blobs for one in claimed.slices):
+            claimed.slices = [
+                one for one in claimed.slices if not (one.blobs or one.memo_blobs) or await self._is_resolved(one)
+            ]
+        if claimed.wait is not None:
+            wait = round(claimed.wait * 1_000_000)
+            self.announced = wait if self.announced is None else min(self.announced, wait)
+            if (self._still or claim_.hurried) and claimed.wait > LATER:
+                claimed.wait = None  # what other claims hold is free in a moment, whatever the clock says
         return claimed
 
     async def _is_resolved(self, work: Slice) -> bool:
         """With all bodies in place. Items whose body is lost fail as attempts do, their neighbours run."""
-        lost = await self._blobs.resolve_slice(work)
+        lost = await self._blobs.resolve_slice(work) if work.blobs else {}
+        for offset, place, batch_id in work.memo_blobs:
+            if offset in work.offsets:
+                await self._resolve_memo(work, offset, place, batch_id)
+        work.memo_blobs = ()
         if lost:
             troubles = [_unreadable(offset, error) for offset, error in lost.items()]
             await self.settle([Settlement(work.token, work.batch_id, (), [], (), troubles)])
         return bool(work.offsets)
+
+    async def _resolve_memo(self, work: Slice, offset: int, place: int, batch_id: bytes) -> None:
+        """A child's large result lies with the child. One that is lost is an error that the parent can catch."""
+        memo = work.memos[offset][place]
+        try:
+            memo.value = await self._blobs.get(batch_id, memo.value)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            memo.value, memo.error = b"null", MemoError("failed", type(error).__name__, str(error))
 
     async def settle(self, settlements: Sequence[Settlement]) -> Settled:
         for one in settlements:
@@ -81,6 +105,13 @@ class LocalSource:
         else:
             answer = self._store.write_blocking(look, tokens)
         return Renewed(lost=answer.lost, cancelled=answer.cancelled)
+
+    async def remember(self, writes: Sequence[Remember]) -> Sequence[int]:
+        """`PayloadTooLarge` for a value above the limit: then nothing is written."""
+        largest = max((len(memo.value) for one in writes for memo in one.memos), default=0)
+        if largest > self._blobs.most:
+            raise PayloadTooLarge(largest, self._blobs.most)
+        return await self._store.write(remember, writes)
 
     async def keep_logs(self, logs: Sequence[AttemptLogs]) -> None:
         await self._store.write(keep_logs, logs)

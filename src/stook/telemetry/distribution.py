@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["HANDLERS", "LATENCIES", "Distribution"]
+__all__ = ["HANDLERS", "LATENCIES", "SIZES", "Distribution"]
 
 LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds: of what stook does."""
 HANDLERS: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 """Seconds: of what handlers do."""
+SIZES: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 5000.0)
+"""Members of groups."""
 _MICRO: Final = 1_000_000
 
 
@@ -29,8 +31,9 @@ class Distribution:
         self._most = self._bounds[0]
         self._total = 0
 
-    def add(self, microseconds: int) -> None:
-        self.add_many((microseconds,))
+    def add(self, microseconds: int, times: int = 1) -> None:
+        self._counts[bisect_left(self._bounds, microseconds)] += times
+        self._total += microseconds * times
 
     def add_many(self, microseconds: Sequence[int]) -> None:
         """Handlers that do next to nothing all fall below the first bound, which is seen in one look."""
