@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stook.core.errors import StoreUnavailable
 from stook.core.ids import execution_id
 from stook.core.log import AttemptLogs, read_lines
+from stook.core.memo import Memo, MemoError
 from stook.core.payload import encode
 from stook.core.policy import TaskPolicy
 from stook.worker.source import Claimed, Renewed, Settled, Slice
@@ -22,8 +23,10 @@ from stook.worker.source import Claimed, Renewed, Settled, Slice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from stook.core.extras import ItemExtras
     from stook.core.log import LogLine, LogPart
-    from stook.worker.source import Claim, Settlement, Trouble
+    from stook.core.wait import Wait
+    from stook.worker.source import Claim, Remember, Settlement, Trouble
 
 __all__ = ["FakeBatch", "FakeSource", "Segment"]
 
@@ -38,6 +41,10 @@ class FakeBatch:
     """How often each item was claimed."""
     troubles: list[list[Trouble]]
     losses: list[int]
+    memos: list[dict[str, Memo]]
+    """What each item remembers."""
+    waiting: list[tuple[Wait, ...]]
+    """What each suspended item waits for."""
 
     def values(self):
         return [None if raw is None else raw.decode() for raw in self.results]
@@ -58,6 +65,11 @@ class Segment:
     exclusive: bool = False
     forced: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    lane: str = ""
+    project: str = ""
+    extras: dict[int, ItemExtras] = field(default_factory=dict)
+    window_closes_in: float | None = None
+    woken: bool = False
 
 
 class FakeSource:
@@ -74,10 +86,16 @@ class FakeSource:
         self.kept: list[AttemptLogs] = []
         self.keep_errors: list[BaseException] = []
         self.refuses: Callable[[Settlement], bool] = lambda _: False
+        self.refusal: type[Exception] = ValueError
         self.settle_gate: asyncio.Event | None = None
+        self.remembered: list[list[Remember]] = []
+        """What each call was told."""
+        self.remember_errors: list[BaseException] = []
+        self.remember_gate: asyncio.Event | None = None
         self.announced: float | None = None
         self.stale = 0
         self._asked: dict[int, set[int]] = {}
+        self._suspended: dict[tuple[bytes, int], Segment] = {}
         self._tokens = count(1)
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
@@ -105,6 +123,8 @@ class FakeSource:
             [0] * size,
             [[] for _ in raws],
             [0] * size,
+            [{} for _ in raws],
+            [() for _ in raws],
         )
         self.batches.append(batch)
         for at in range(0, size, per_slice):
@@ -133,7 +153,7 @@ class FakeSource:
         ]
 
     async def ended(self, batch: FakeBatch) -> None:
-        """Every item of the batch has come to its end."""
+        """Every item of the batch has come to its end, or waits."""
         while set(batch.states) & {"queued", "running"}:
             self._ended.clear()
             await self._ended.wait()
@@ -143,6 +163,24 @@ class FakeSource:
         while not condition():
             self._ended.clear()
             await self._ended.wait()
+
+    def wake(self, batch: FakeBatch, offset: int = 0, **values: Any) -> None:
+        """All that the item waits for has come: each key's value, or its `MemoError`; None of those not named."""
+        with self._lock:
+            assert batch.states[offset] == "suspended"
+            for wait in batch.waiting[offset]:
+                value = values.get(wait.key)
+                error = value if isinstance(value, MemoError) else None
+                raw = b"null" if error is not None else encode(value)
+                batch.memos[offset][wait.key] = Memo(wait.key, wait.kind, raw, error, wait.code)
+            batch.waiting[offset] = ()
+            woken = self._suspended.pop((batch.id, offset))
+            alike = [one for one in self.ready if one.batch is batch and one.woken and one.lane == woken.lane]
+            if alike:
+                alike[0].offsets = sorted([*alike[0].offsets, offset])
+                batch.states[offset] = "queued"
+            else:
+                self._queue(replace(woken, woken=True), [offset])
 
     def cancel(self, batch: FakeBatch, *offsets: int) -> None:
         for token, segment in self.leases.items():
@@ -218,6 +256,11 @@ class FakeSource:
             closed=segment.closed,
             forced=segment.forced,
             metadata=segment.metadata,
+            lane=segment.lane,
+            project=segment.project,
+            extras=segment.extras,
+            window_closes_in=segment.window_closes_in,
+            memos={one: list(batch.memos[one].values()) for one in offsets if batch.memos[one]},
         )
 
     async def settle(self, settlements: Sequence[Settlement]) -> Settled:
@@ -227,7 +270,7 @@ class FakeSource:
             raise self.settle_errors.pop(0)
         for one in settlements:
             if self.refuses(one):
-                raise ValueError("refused")
+                raise self.refusal("refused")
         lost = []
         with self._lock:
             for one in settlements:
@@ -239,7 +282,7 @@ class FakeSource:
         self._ended.set()
         return Settled(lost=lost, stale=self.stale)
 
-    def _settle(self, one: Settlement, lease: Segment) -> None:  # noqa: C901 -- one branch per kind of trouble
+    def _settle(self, one: Settlement, lease: Segment) -> None:  # noqa: C901, PLR0912 -- one branch per kind of trouble
         batch = lease.batch
         assert list(one.offsets) == sorted(one.offsets)
         assert len(one.offsets) == len(one.results) == len(one.durations)
@@ -254,12 +297,21 @@ class FakeSource:
         halves: dict[int, list[int]] = {}
         for trouble in one.troubles:
             batch.troubles[trouble.offset].append(trouble)
+            for key in trouble.forget:
+                del batch.memos[trouble.offset][key]
             match trouble.kind:
                 case "failed" if trouble.retryable and lease.attempt < lease.policy.max_attempts:
                     again = replace(lease, attempt=lease.attempt + 1, closed=trouble.singly)
                     self._queue(again, [trouble.offset])
                 case "failed":
                     batch.states[trouble.offset] = "failed"
+                case "suspended":
+                    batch.states[trouble.offset] = "suspended"
+                    batch.waiting[trouble.offset] = trouble.waits
+                    slept = "".join(f"|{wait.key}" for wait in trouble.waits) if lease.policy.batch else ""
+                    self._suspended[batch.id, trouble.offset] = replace(
+                        lease, closed=False, forced=None, lane=lease.lane + slept
+                    )
                 case "released":
                     self._queue(lease, [trouble.offset])
                 case "cancelled":
@@ -280,6 +332,26 @@ class FakeSource:
             like.batch.states[offset] = "queued"
         self.ready.append(replace(like, offsets=sorted(offsets)))
         self._changed.set()
+
+    async def remember(self, writes: Sequence[Remember]) -> Sequence[int]:
+        self.remembered.append(list(writes))
+        if self.remember_gate is not None:
+            await self.remember_gate.wait()
+        if self.remember_errors:
+            raise self.remember_errors.pop(0)
+        lost = []
+        with self._lock:
+            for one in writes:
+                lease = self.leases.get(one.token)
+                if lease is None or one.offset not in lease.offsets:
+                    lost.append(one.token)
+                    continue
+                for memo in one.memos:
+                    if memo.kind == "state":
+                        lease.batch.memos[one.offset].pop(memo.key, None)
+                    lease.batch.memos[one.offset].setdefault(memo.key, memo)
+        self._ended.set()
+        return lost
 
     async def keep_logs(self, logs: Sequence[AttemptLogs]) -> None:
         if self.keep_errors:

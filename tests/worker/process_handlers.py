@@ -32,6 +32,10 @@ def typed(row: Row) -> dict:
     return {"n": row.n}
 
 
+async def with_a_step(n, ctx: Context):
+    return await ctx.step("a", lambda: n)
+
+
 async def coroutine(n, ctx: Context):
     await asyncio.sleep(0)
     before = seen.get()

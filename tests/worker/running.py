@@ -39,6 +39,7 @@ async def working(
     source: FakeSource | None = None,
     policy: TaskPolicy | None = None,
     processes: int | None = None,
+    strict_steps: bool = False,
     **options: Any,
 ) -> AsyncIterator[tuple[FakeSource, WorkerRuntime]]:
     """The first handler is task `t`, others go by their names. Stops without grace."""
@@ -46,7 +47,9 @@ async def working(
     tasks = {}
     for handler in handlers:
         name = handler.__name__ if tasks else "t"
-        tasks[name] = define(handler, name=name, policy=policy, processes=processes is not None)
+        tasks[name] = define(
+            handler, name=name, policy=policy, processes=processes is not None, strict_steps=strict_steps
+        )
     options.setdefault("name", "w")
     worker = WorkerRuntime(source, tasks, processes=processes, **options)
     await worker.start()

@@ -270,3 +270,58 @@ def test_drain_gives_up_after_its_timeout_and_the_worker_goes_on():
             await source.ended(batch)
 
     run(main())
+
+
+def test_one_hurried_claim_brings_as_many_groups_as_slots_are_free():
+    async def main():
+        groups, began, go = [], asyncio.Event(), asyncio.Event()
+
+        async def grouped(rows, ctx: BatchContext):
+            groups.append((rows, ctx.closed_by))
+            if rows == [0]:
+                began.set()
+                await go.wait()
+            return rows
+
+        policy = TaskPolicy(batch=BatchConfig(2, 60))
+        async with working(grouped, policy=policy, concurrency=3) as (source, worker):
+            claim = source.claim
+
+            async def held(what):
+                if what.hurried:
+                    last.append(what)
+                    source.ready.extend(waiting)
+                    waiting.clear()
+                return await claim(what)
+
+            last, source.claim = [], held
+            busy = source.submit([0], policy=policy, forced="timeout")
+            await began.wait()
+            batch = source.submit([1, 2, 3, 4, 5], policy=policy, forced="drain")
+            waiting = list(source.ready)
+            source.ready.clear()
+            stopping = asyncio.create_task(worker.stop(5))
+            await source.until(lambda: batch.states[:4] == ["succeeded"] * 4)
+            go.set()
+            await stopping
+        assert [one.items for one in last] == [4]
+        assert groups == [([0], "timeout"), ([1, 2], "size"), ([3, 4], "size")]
+        assert batch.states[4] == "queued"
+        assert busy.states == ["succeeded"]
+
+    run(main())
+
+
+def test_a_stop_of_a_worker_that_has_failed_claims_nothing_more():
+    async def main():
+        async def grouped(rows):
+            return rows
+
+        policy = TaskPolicy(batch=BatchConfig(2, 60))
+        async with working(grouped, policy=policy) as (source, worker):
+            await source.until(lambda: source.claims)
+            worker.give_up(OSError("disk full"))
+            await worker.stop(5)
+            assert not any(one.hurried for one in source.claims)
+
+    run(main())

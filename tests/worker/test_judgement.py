@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stook.core.errors import OptionError
 from stook.worker.judgement import judge, judge_batch_error
-from stook.worker.words import BatchContractError, BatchError, Broadcast, Fail
+from stook.worker.words import BatchContractError, BatchError, Broadcast, Fail, RetryAfter
 
 IDS = ["a", "b", "c"]
 
@@ -30,6 +33,7 @@ def test_lists_and_tuples_go_by_position_and_dicts_by_id():
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
+        ([], "Batch handler returned 0 results but received 3 executions"),
         ([1, 2], "Batch handler returned 2 results but received 3 executions"),
         ([1, 2, 3, 4], "Batch handler returned 4 results but received 3 executions"),
         ("abc", "Batch handler must return a list matching input length: received 3 executions, got str"),
@@ -43,6 +47,7 @@ def test_lists_and_tuples_go_by_position_and_dicts_by_id():
 def test_an_answer_that_does_not_fit_says_why(answer, says):
     with pytest.raises(BatchContractError) as caught:
         judged(answer)
+    assert str(caught.value).startswith("Batch handler must return a dict") or str(caught.value).endswith(says)
     assert says in str(caught.value)
 
 
@@ -55,7 +60,7 @@ def test_a_batch_error_names_those_that_failed():
     assert verdicts[2].error == "in words"
 
 
-@pytest.mark.parametrize("index", [-1, 3])
+@pytest.mark.parametrize("index", [-1, 3, "x", True, None])
 def test_a_batch_error_must_name_members(index):
     with pytest.raises(BatchContractError, match="members 0 to 2"):
         judge_batch_error(BatchError({index: ValueError()}), 3)
@@ -68,3 +73,13 @@ def test_a_list_fits_exactly_when_its_length_does(answer, size):
     else:
         with pytest.raises(BatchContractError):
             judge(answer, size, list)
+
+
+def test_a_retry_comes_after_seconds_or_a_timedelta():
+    assert (RetryAfter(7).delay, RetryAfter(timedelta(minutes=1)).delay, RetryAfter(0).delay) == (7.0, 60.0, 0.0)
+
+
+@pytest.mark.parametrize("delay", ["7", -1, None, True, 1e300])
+def test_a_retry_after_what_is_no_time_is_refused(delay):
+    with pytest.raises(OptionError, match="RetryAfter"):
+        RetryAfter(delay)

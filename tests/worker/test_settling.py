@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from stook.core.errors import StoreFull
+from stook.core.errors import StoreError, StoreFull
 from stook.core.policy import TaskPolicy
 from tests.worker.fake_source import FakeSource, unavailable
 from tests.worker.running import run, soon, working
@@ -157,8 +157,12 @@ def test_an_outcome_that_is_refused_fails_alone(bad, per_slice):
             assert [n for n, state in enumerate(batch.states) if state == "failed"] == bad
             for n in bad:
                 trouble = batch.only(n)
-                assert (trouble.code, trouble.type, trouble.retryable) == ("result_rejected", "ValueError", False)
-                assert trouble.message == "its outcome could not be stored: refused"
+                assert (trouble.code, trouble.type, trouble.retryable) == (
+                    "result_rejected",
+                    "ResultNotSerializable",
+                    False,
+                )
+                assert trouble.message == "its outcome could not be stored: ValueError: refused"
             assert other.values() == ["100", "101"]
 
     run(main())
@@ -199,6 +203,32 @@ def test_a_full_disk_ends_the_worker_with_that_error():
             with pytest.raises(StoreFull, match="no space left"):
                 await worker.drain()
             assert isinstance(worker.failure, StoreFull)
+
+    run(main())
+
+
+def test_a_store_that_takes_nothing_ends_the_worker_with_its_error():
+    async def main():
+        async with working(echo) as (source, worker):
+            source.settle_errors = [StoreError("permission denied") for _ in range(1000)]
+            batch = source.submit(range(20), per_slice=5)
+            with pytest.raises(StoreError, match="permission denied"):
+                await worker.drain()
+            assert not {"succeeded", "failed"} & set(batch.states)
+            assert len(source.settle_errors) > 980  # nobody asks for each of the twenty
+
+    run(main())
+
+
+def test_a_store_error_of_one_outcome_is_that_outcomes():
+    async def main():
+        async with working(echo) as (source, _):
+            source.refuses = lambda one: b"3" in one.results
+            source.refusal = StoreError
+            batch = source.submit(range(10))
+            await source.ended(batch)
+            assert [n for n, state in enumerate(batch.states) if state == "failed"] == [3]
+            assert batch.only(3).type == "ResultNotSerializable"
 
     run(main())
 

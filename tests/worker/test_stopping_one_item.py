@@ -8,11 +8,12 @@ import time
 
 import pytest
 
+from stook.core.extras import ItemExtras
 from stook.core.policy import TaskPolicy
 from stook.worker import renewal
 from stook.worker.words import Cancelled, Context, SyncContext
 from tests.worker.fake_source import unavailable
-from tests.worker.running import outcomes, run, soon, working
+from tests.worker.running import LIMIT, outcomes, run, soon, working
 
 
 @pytest.fixture(autouse=True)
@@ -353,5 +354,26 @@ def test_the_renewal_has_a_thread_of_its_own():
     async def main():
         async with working(forever) as _:
             assert "stook renewal" in {thread.name for thread in threading.enumerate()}
+
+    run(main())
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_an_item_may_have_a_timeout_of_its_own(is_async):
+    async def coroutine(n, ctx: Context):
+        await asyncio.sleep(0.02 if n else 60)
+
+    def thread(n, ctx: SyncContext):
+        ctx.signal.wait(0.02 if n else 60)
+
+    async def main():
+        policy = TaskPolicy(max_attempts=1, timeout=0.01)
+        async with working(coroutine if is_async else thread, policy=policy) as (source, _):
+            batch = source.submit(
+                [0, 1], policy=policy, extras={0: ItemExtras(timeout=0.005), 1: ItemExtras(timeout=LIMIT)}
+            )
+            await source.ended(batch)
+        assert batch.states == ["failed", "succeeded"]
+        assert "its timeout is 0.005 s" in batch.only().message
 
     run(main())

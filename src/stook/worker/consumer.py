@@ -136,7 +136,7 @@ class Consumer:
         held.running[offset] = self
         ended: bytes | Trouble | BaseException
         try:
-            value = await self.follow(call, limit=held.limit, signal=held.signals.get(offset))
+            value = await self.follow(call, limit=held.limit_of(offset), signal=held.signals.get(offset))
         except BaseException as error:
             if self.is_ending(error):
                 held.trouble(released(offset))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from stook.core import payload as json
-from stook.core.errors import ConfigError, PayloadError
+from stook.core.errors import ConfigError, PayloadError, PayloadTooLarge
 from stook.worker.failures import PayloadValidationError, ResultNotSerializable, ReturnValidationError
 
 if TYPE_CHECKING:
@@ -102,6 +102,16 @@ def encode(value: Any) -> bytes:
         return json.encode(value)
     except PayloadError as error:
         raise ResultNotSerializable(f"the result is not JSON: {error}") from None
+
+
+def encode_payload(whose: str, value: Any) -> bytes:
+    """Of what a handler sends elsewhere. `PayloadValidationError` for what is no JSON."""
+    try:
+        return json.encode(value)
+    except PayloadTooLarge:
+        raise
+    except PayloadError as error:
+        raise PayloadValidationError(error.message, where=whose, hint=error.hint) from None
 
 
 def _nothing(value: Any) -> bytes:

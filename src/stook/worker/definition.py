@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, assert_never
 from stook.core.errors import ConfigError
 from stook.core.policy import TaskPolicy
 from stook.worker.batch_context import BatchContext, SyncBatchContext
+from stook.worker.code_digest import code_digest
 from stook.worker.context import Context, SyncContext
 from stook.worker.conversion import PayloadReader, encoder_for
 from stook.worker.event import Event
@@ -17,16 +18,25 @@ from stook.worker.parameters import place_of, read_parameters
 from stook.worker.processes.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+    from stook.core.triggers import Trigger
     from stook.worker.assignment import Assignment
     from stook.worker.parameters import Parameters
 
-__all__ = ["Kind", "TaskDefinition", "define"]
+__all__ = ["Home", "Kind", "TaskDefinition", "define"]
 
 Kind = Literal["async", "thread", "process", "batched-async", "batched-thread"]
 
 NOT_GIVEN: Final = object()
+
+
+@dataclass(frozen=True)
+class Home:
+    """The app that a task is of: its name, and the names of all tasks that its code has."""
+
+    app: str
+    tasks: Callable[[], Collection[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +50,10 @@ class TaskDefinition:
     parameters: Parameters
     reference: Reference | None = field(default=None)
     """Where a child process finds the handler; only for `process`."""
+    strict_steps: bool = False
+    """A step's name that is used twice is an error, not a warning."""
+    triggers: tuple[Trigger, ...] = ()
+    home: Home | None = None
 
     @property
     def batched(self) -> bool:
@@ -62,6 +76,16 @@ class TaskDefinition:
     def encode(self) -> Callable[[Any], bytes]:
         """One result to JSON, checked against the return annotation."""
         return encoder_for(self.parameters.returns, place_of(self.handler))
+
+    @cached_property
+    def result_reader(self) -> PayloadReader:
+        """From a stored result to what the handler's annotation says."""
+        return PayloadReader(self.parameters.returns, place_of(self.handler))
+
+    @cached_property
+    def code(self) -> str:
+        """A digest of the handler's code."""
+        return code_digest(self.handler)
 
     @cached_property
     def context(self) -> type[Context | SyncContext] | None:
@@ -105,6 +129,7 @@ def define(
     payload: Any = NOT_GIVEN,
     returns: Any = NOT_GIVEN,
     processes: bool = False,
+    strict_steps: bool = False,
 ) -> TaskDefinition:
     """A definition from a handler's signature and annotations, which `payload` and `returns` (types) override.
 
@@ -137,7 +162,7 @@ def define(
         case _:
             kind = "thread"
     named = name if name is not None else f"{handler.__module__}.{getattr(handler, '__qualname__', 'handler')}"
-    made = TaskDefinition(named, handler, policy, kind, parameters)
+    made = TaskDefinition(named, handler, policy, kind, parameters, strict_steps=strict_steps)
     _ = made.reader, made.encode  # a type that cannot be read is the definition's mistake: it is said here
     return made.in_processes() if processes else made
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from stook.worker.assignment import Assignment
 
 __all__ = ["Event"]
@@ -17,13 +16,10 @@ P = TypeVar("P")
 class Event(Generic[P]):
     """One execution's call: its `payload`, converted to `P` where the handler is annotated `Event[P]`.
 
-    `kind` is `invoke` and `name` is `stook.invoke` for everything that was submitted. `attempt` counts from 1.
+    `attempt` counts from 1.
     """
 
     __slots__ = ("_assignment", "_offset", "payload")
-
-    kind = "invoke"
-    name = "stook.invoke"
 
     def __init__(self, payload: P, assignment: Assignment, offset: int) -> None:
         self.payload = payload
@@ -36,12 +32,32 @@ class Event(Generic[P]):
         return self._assignment.execution_id(self._offset)
 
     @property
+    def kind(self) -> str:
+        """What called it: invoke, cron, event or row."""
+        return self._assignment.extras_of(self._offset).kind
+
+    @property
+    def name(self) -> str:
+        """Of the schedule or event that called it; `stook.invoke` for what was submitted."""
+        return self._assignment.extras_of(self._offset).name
+
+    @property
     def attempt(self) -> int:
         return self._assignment.attempt
 
     @property
     def metadata(self) -> dict[str, Any]:
-        return self._assignment.metadata
+        return self._assignment.metadata_of(self._offset)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self._assignment.extras_of(self._offset).tags
+
+    @property
+    def run_at(self) -> datetime:
+        """When it was to run: its `run_at`, or when it was submitted."""
+        at = self._assignment.extras_of(self._offset).run_at
+        return self.created_at if at is None else datetime.fromtimestamp(at / 1_000_000, UTC)
 
     @property
     def created_at(self) -> datetime:

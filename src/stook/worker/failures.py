@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from stook.core import errors
 from stook.core.errors import StookError
 from stook.worker.verdicts import NonRetryable
 
 if TYPE_CHECKING:
+    from stook.core.memo import MemoError
     from stook.worker.signals import Reason
 
 __all__ = [
     "AttemptTimeout",
     "BatchContractError",
     "Cancelled",
+    "ChildCancelled",
+    "ChildFailed",
+    "ChildTimeout",
+    "DuplicateStep",
+    "EventTimeout",
     "NotAvailableInBatch",
     "PayloadValidationError",
+    "ReplayMismatch",
     "ResultNotSerializable",
     "ReturnValidationError",
+    "StepTimeout",
 ]
 
 
@@ -27,7 +36,7 @@ class AttemptTimeout(StookError, TimeoutError):
     code: ClassVar[str] = "attempt_timeout"
 
 
-class PayloadValidationError(NonRetryable):
+class PayloadValidationError(NonRetryable, errors.PayloadValidationError):
     """The payload is not what the handler's annotation asks for; the handler was not called."""
 
     code: ClassVar[str] = "payload_invalid"
@@ -55,6 +64,70 @@ class NotAvailableInBatch(StookError, AttributeError):
     """A group has no one execution to ask this of."""
 
     code: ClassVar[str] = "not_available_in_batch"
+
+
+class DuplicateStep(StookError):
+    """One name for two things of one execution."""
+
+    code: ClassVar[str] = "duplicate_step"
+
+
+class StepTimeout(StookError, TimeoutError):
+    """A try of a step ran longer than the step's `timeout`."""
+
+    code: ClassVar[str] = "step_timeout"
+
+
+class ReplayMismatch(NonRetryable):
+    """The handler's code was changed while the execution was on its way, and what it does now is not what it remembers
+    to have done. Retried by hand after the code is mended, it goes on with all that it remembers."""
+
+    code: ClassVar[str] = "replay_mismatch"
+
+
+class ChildFailed(NonRetryable):
+    """A child failed for good. `error` is what became of it: `kind`, `type`, `message`; `child_id` its id. Caught, the
+    parent goes on, and takes the same way when it is run again; uncaught, the parent fails for good too."""
+
+    code: ClassVar[str] = "child_failed"
+
+    def __init__(self, message: str, *, key: str, error: MemoError) -> None:
+        super().__init__(message)
+        self.key = key
+        self.error = error
+
+    @property
+    def child_id(self) -> str | None:
+        return self.error.child_id
+
+
+class ChildCancelled(ChildFailed):
+    """A child was cancelled."""
+
+    code: ClassVar[str] = "child_cancelled"
+
+
+class _WaitTimeout(StookError, TimeoutError):
+    def __init__(self, message: str, *, key: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class ChildTimeout(_WaitTimeout):
+    """A child did not end in time. Caught, the parent takes the same way when it is run again; uncaught, the attempt
+    fails as by any error, and the next one starts a new child under the key."""
+
+    code: ClassVar[str] = "child_timeout"
+
+    def __init__(self, message: str, *, key: str, child_id: str | None = None) -> None:
+        super().__init__(message, key=key)
+        self.child_id = child_id
+
+
+class EventTimeout(_WaitTimeout):
+    """No such event came in time."""
+
+    code: ClassVar[str] = "event_timeout"
 
 
 class Cancelled(BaseException):

@@ -12,46 +12,52 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stook.core.errors import StoreError, StoreUnavailable
+from stook.core.errors import StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 from stook.worker.backoff import pause_after
 from stook.worker.source import Settlement
 from stook.worker.trouble import rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from stook.worker.held import Held
     from stook.worker.live import Live
     from stook.worker.meter import Meter
     from stook.worker.source import Source
 
-__all__ = ["Flusher"]
+__all__ = ["ENOUGH", "SOON", "Flusher"]
 
 logger = logging.getLogger("stook.worker")
 
 ENOUGH: Final = 2048
 """Finished items that are not kept waiting for others."""
+SOON: Final = 0.005
+"""Seconds that an outcome waits for others."""
 
 _Part = tuple["Held", Settlement, int]
 
 
 class Flusher:
-    """`failed` is called with an error that no retry can help: the store is full, or may not be written."""
+    """`failed` is called with an error that no retry can help: the store is full, or may not be written. A
+    flush begins `interval` seconds after the first outcome, or with `most` finished items."""
 
     def __init__(
         self,
         source: Source,
         live: Live,
         *,
-        interval: float,
         failed: Callable[[BaseException], None],
+        interval: float = SOON,
+        most: int = ENOUGH,
         meter: Meter | None = None,
     ) -> None:
         self._source = source
         self._meter = meter
         self._live = live
         self._interval = interval
+        self._most = most
         self._failed = failed
+        self._hopeless = False
         self._noted: list[Held] = []
         self._finished = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -74,8 +80,8 @@ class Flusher:
                 self._timer = asyncio.get_running_loop().call_later(self._interval, self.hurry)
         if not held.left:
             self._finished += len(held.piece.offsets)
-            if self._finished >= ENOUGH:
-                self.hurry()
+        if max(self._finished, len(self._noted)) >= self._most:  # each slice that is noted has one outcome at least
+            self.hurry()
 
     def hurry(self) -> None:
         """Nothing is gained by waiting for more outcomes."""
@@ -124,8 +130,8 @@ class Flusher:
                 logger.warning("%d outcomes wait to be stored, next try in %.1f s: %s", _items(parts), pause, error)
                 await asyncio.sleep(pause)
                 parts = [part for part in parts if not part[0].lost]
-            except StoreError as error:
-                # Full, or read-only: not the outcomes' fault, and nothing that waiting mends. Leases bring them back.
+            except (StoreFull, StoreReadOnly) as error:
+                # Not the outcomes' fault, and nothing that waiting mends. Leases bring them back.
                 self._failed(error)
                 return
             except Exception as error:  # noqa: BLE001 -- whatever the source makes of an outcome it will not take
@@ -133,8 +139,7 @@ class Flusher:
                 return
             else:
                 if self._meter is not None:
-                    kept = [part for part in parts if part[1].token not in settled.lost] if settled.lost else parts
-                    self._meter.settled([(held.piece, one) for held, one, _ in kept], perf_counter_ns() - began)
+                    _count(self._meter, parts, settled.lost, perf_counter_ns() - began)
                 for token in settled.lost:
                     lost = self._live.get(token)
                     if lost is not None:
@@ -145,7 +150,10 @@ class Flusher:
                 return
 
     async def _divide(self, parts: list[_Part], error: Exception) -> None:
-        """Finds the outcome that is refused; all others are settled."""
+        """Finds the outcome that is refused; all others are settled. A store that takes not even the word that it was
+        refused takes nothing: that is no fault of the outcomes."""
+        if self._hopeless:
+            return
         if len(parts) > 1:
             middle = len(parts) // 2
             await self._settle(parts[:middle])
@@ -162,6 +170,10 @@ class Flusher:
                 await self._settle([(held, half, len(half.offsets) + len(half.troubles))])
             return
         if settlement.troubles and settlement.troubles[0].code == "result_rejected":
+            if isinstance(error, StoreError):
+                self._hopeless = True
+                self._failed(error)
+                return
             logger.error("an outcome of %s cannot be stored at all: %s", held.piece.task, error)
             self._live.lose(held)  # its lease runs out; then it counts as lost, again and again until quarantined
             return
@@ -169,6 +181,15 @@ class Flusher:
         logger.error("the outcome of item %d of %s was refused: %s", held.piece.first + offset, held.piece.task, error)
         refusal = Settlement(settlement.token, settlement.batch_id, (), [], (), [rejected(offset, error, took)])
         await self._settle([(held, refusal, 1)])
+
+
+def _count(meter: Meter, parts: list[_Part], lost: Sequence[int], took: int) -> None:
+    kept = [part for part in parts if part[1].token not in lost] if lost else parts
+    meter.settled([(held.piece, one) for held, one, _ in kept], took)
+    if lost:
+        for held, one, _ in parts:
+            if one.token in lost:
+                meter.fenced(held.piece)
 
 
 def _items(parts: list[_Part]) -> int:

@@ -6,16 +6,20 @@ import threading
 import uuid
 from functools import partial
 from itertools import chain
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from stook.worker.attempt import NO_CUSTOM
 from stook.worker.batch_context import Gathering
 from stook.worker.consumer import Call
 from stook.worker.drive import foreign
 from stook.worker.event import Event
+from stook.worker.group_durable import GroupDurable
 from stook.worker.group_ending import Ending, Run
+from stook.worker.held import NEVER
 from stook.worker.logs.captured import CapturedLog
 from stook.worker.logs.tracking import CURRENT, tracking
+from stook.worker.suspend import Released, Suspend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from stook.worker.batch_context import BatchContext, SyncBatchContext
     from stook.worker.consumer import Consumer
     from stook.worker.definition import TaskDefinition
+    from stook.worker.facilities import Facilities
     from stook.worker.held import Held
     from stook.worker.signals import Reason, Signal
     from stook.worker.slots import Slots
@@ -55,12 +60,15 @@ class Group:
         self._began = began
         self._ran = ran
         self._cancelled: set[int] = set()
+        """Positions of members that shall end cancelled."""
         self._context: BatchContext | SyncBatchContext | None = None
         self._consumer: Consumer | None = None
         self._span: GroupSpan | None = None
         self._positions: dict[tuple[int, int], int] | None = None
         self._log = log
         self._members: list[str] | None = None
+        self._limit = NEVER
+        """Nanoseconds the call may take: the shortest of its members' timeouts."""
 
     def __len__(self) -> int:
         return sum(len(run.offsets) for run in self.runs)
@@ -73,8 +81,11 @@ class Group:
             return
         self._consumer = consumer
         held = self.runs[0].held
+        self._limit = min(run.held.limit_of(offset) for run in self.runs for offset in run.offsets)
         raised: BaseException | None = None
         answered = None
+        if held.facilities is not None and held.facilities.meter is not None:
+            held.facilities.meter.grouped(held.piece.task, len(self), self.closed_by, monotonic() - self.formed)
         started = perf_counter_ns()
         self._slots.calls.add(self)
         try:
@@ -87,10 +98,10 @@ class Group:
             self._slots.calls.discard(self)
             self._unregister()
         took = perf_counter_ns() - started
-        if took > held.limit:
-            raised = held.late(took)
+        if took > self._limit:
+            raised = held.late(took, self._limit)
         if self._span is not None:
-            self._span.end(raised)
+            self._span.end(None if isinstance(raised, (Suspend, Released)) else raised)
         self._ran(len(self), took)
         ending = Ending(
             self.runs,
@@ -98,7 +109,12 @@ class Group:
             marks={} if self._context is None else self._context.marks,
             cut=consumer.cut is not None,
         )
-        if raised is None:
+        durable = None if self._context is None else self._context.durable
+        if durable is not None and durable.wait is not None:
+            ending.suspended(durable, answered if raised is None else raised)
+        elif durable is not None and durable.handed_back and raised is not None:
+            ending.handed_back()
+        elif raised is None:
             ending.answered(answered, self._ids)
         else:
             self._run_halves(ending.raised(raised))
@@ -109,6 +125,7 @@ class Group:
         parameters = definition.parameters
         if parameters.context or tracking.wanted:
             first = self.runs[0].held
+            facilities = first.facilities
             self._context = definition.group_context(
                 Gathering(
                     task=definition.name,
@@ -117,10 +134,12 @@ class Group:
                     size=len(self),
                     closed_by=self.closed_by,
                     formed=self.formed,
-                    timeout=first.assignment.timeout,
+                    timeout=None if self._limit >= NEVER else self._limit / 1e9,
                     cancelled=self._cancelled,
                     ids=self._ids,
                     log=self._open_log,
+                    durable=None if facilities is None else partial(self._durable, facilities),
+                    custom=NO_CUSTOM if facilities is None else facilities.custom,
                 )
             )
             self.signal = self._context.signal
@@ -143,6 +162,9 @@ class Group:
                 assert_never(unknown)
         return (*given, self._context) if parameters.context else given
 
+    def _durable(self, facilities: Facilities, signal: Signal) -> GroupDurable:
+        return GroupDurable(self.runs, signal, facilities)
+
     def _open_log(self) -> CapturedLog | None:
         """From any thread. One for all members, made when something is said."""
         limits = self.runs[0].held.log_limits
@@ -164,7 +186,7 @@ class Group:
             self._span = self._slots.spans.of_group([run.held.piece for run in self.runs], len(self))
             if self._span is not None:
                 context.run(self._span.begin)
-        limit = self.runs[0].held.limit
+        limit = self._limit
         if not definition.is_async:
             self._register()
             call = partial(context.run, definition.handler, *given)

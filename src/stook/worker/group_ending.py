@@ -5,12 +5,16 @@
     RetryAfter, NonRetryable    all of them
     anything else raised        by the task's on_error: retry_all, retry_singly, bisect
 
+    sleep_all                   all are suspended, whatever the handler made of it
+
 A member that `ctx.fail` marked failed so, whatever else.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -20,16 +24,21 @@ from stook.worker.conversion import encode
 from stook.worker.failures import BatchContractError
 from stook.worker.judgement import is_verdict, judge, judge_batch_error
 from stook.worker.source import Trouble
-from stook.worker.trouble import failed
+from stook.worker.suspend import Suspend
+from stook.worker.trouble import failed, released
 from stook.worker.verdicts import BatchError, NonRetryable, RetryAfter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from stook.worker.group_durable import GroupDurable
     from stook.worker.held import Held
     from stook.worker.verdicts import Fail
 
 __all__ = ["Ending", "Run"]
+
+
+logger: Final = logging.getLogger("stook.worker")
 
 
 class Run(NamedTuple):
@@ -57,6 +66,34 @@ class Ending:
             self._fail_all(error, singly=True)
         else:
             self._settle(verdicts)
+
+    def suspended(self, durable: GroupDurable, ended: object) -> None:
+        """What the handler raised or returned after it is dropped. A member that has slept already is handed back: it
+        meets none of the others again."""
+        assert durable.wait is not None
+        if not isinstance(ended, (Suspend, asyncio.CancelledError)):
+            logger.warning(
+                "a group of task %s ended with something after sleep_all, which is dropped: let Suspend pass",
+                self._runs[0].held.piece.task,
+                exc_info=ended if isinstance(ended, BaseException) else None,
+            )
+        position = 0
+        for run in self._runs:
+            for offset in run.offsets:
+                mark = self._marks.get(position)
+                position += 1
+                if mark is not None:
+                    ending = verdict(mark, run.held.encode, run.held.retry, offset)
+                elif durable.is_slept(run, offset):
+                    ending = released(offset)
+                else:
+                    ending = Trouble(offset, "suspended", waits=(durable.wait,))
+                run.held.conclude(offset, ending, self._took, cut=self._cut)
+
+    def handed_back(self) -> None:
+        """No failure, no attempt: the task's window has closed."""
+        for held, offset in self._members():
+            held.conclude(offset, released(offset), self._took, cut=self._cut)
 
     def raised(self, error: BaseException) -> list[list[Run]]:
         """Halves to run again here; most often none."""
@@ -134,7 +171,8 @@ class Ending:
                 ended = error if mark is None else verdict(mark, held.encode, held.retry, offset)
                 held.conclude(offset, ended, self._took, cut=self._cut)
             elif not here:
-                held.conclude(offset, Trouble(offset, "bisected", halves=int(position >= middle)), self._took)
+                half = 1 if position < middle else 2  # 0 is none: it would join what others hand back
+                held.conclude(offset, Trouble(offset, "bisected", halves=half), self._took)
         if not here:
             return []
         at = 0

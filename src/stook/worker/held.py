@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import repeat
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stook.worker.assignment import Assignment
 from stook.worker.context import Context, SyncContext
+from stook.worker.durable import Durable
 from stook.worker.failures import AttemptTimeout
 from stook.worker.logs.captured import CapturedLog
 from stook.worker.logs.parts import taken_logs
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from stook.core.log import LogLimits
     from stook.worker.definition import TaskDefinition
+    from stook.worker.facilities import Facilities
     from stook.worker.pace import Pace
     from stook.worker.signals import Reason, Signal
     from stook.worker.source import Slice
@@ -45,9 +48,10 @@ class Runner(Protocol):
 
 class Held:
     __slots__ = (
-        *("assignment", "blocked", "cancelled", "definition", "done", "encode", "expires", "handler", "left", "limit"),
+        *("assignment", "blocked", "cancelled", "closes", "definition", "done", "durables", "encode", "expires"),
+        *("facilities", "handler", "left", "limit"),
         *("log_limits", "logs", "lost", "note", "noted", "pace", "piece", "plain", "retry", "running", "signals"),
-        *("stopping", "troubles", "unsettled"),
+        *("stopping", "troubles", "unsettled", "_limit"),
     )
 
     def __init__(
@@ -59,6 +63,7 @@ class Held:
         expires: int,
         pace: Pace | None = None,
         log_limits: LogLimits | None = None,
+        facilities: Facilities | None = None,
     ) -> None:
         self.piece = piece
         self.definition = definition
@@ -66,10 +71,13 @@ class Held:
         self.plain = definition.plain and not tracking.wanted
         self.encode = definition.encode
         self.retry = piece.policy.retry
-        self.assignment = Assignment.of(piece)
-        timeout = piece.policy.timeout
-        self.limit = NEVER if timeout is None else round(timeout * 1e9)
-        """Nanoseconds an attempt may run."""
+        self.facilities = facilities
+        """None: its executions are not durable."""
+        self.assignment = Assignment.of(piece, 0.0 if facilities is None else facilities.rememberer.lease)
+        self._limit = _nanoseconds(piece.policy.timeout)
+        own = (one.timeout for one in piece.extras.values())
+        self.limit = min([self._limit, *(_nanoseconds(one) for one in own if one is not None)])
+        """Nanoseconds any attempt of it may run; some may run longer."""
         self.expires = expires
         """`perf_counter_ns` at which the lease is over unless it is renewed: nothing of it starts any more, while what
         runs goes on until the loss is certain."""
@@ -94,6 +102,11 @@ class Held:
         """Some items of it must not start."""
         self.log_limits = log_limits
         """None: nothing is captured."""
+        self.durables: dict[int, Durable] = {}
+        """By offset: of those whose handlers run and have used it."""
+        closes_in = piece.window_closes_in
+        self.closes = NEVER if closes_in is None else perf_counter_ns() + round(closes_in * 1e9)
+        """`perf_counter_ns` at which the task's window closes."""
         self.logs: dict[int, CapturedLog] = {}
         """By offset: of those that have said something."""
 
@@ -104,7 +117,7 @@ class Held:
         make = definition.context
         if make is None and tracking.wanted:
             make = Context if definition.is_async else SyncContext
-        context = None if make is None else make(self.assignment, offset, partial(self.log_of, offset))
+        context = None if make is None else self._context(make, offset)
         if context is not None:
             CURRENT.set(context)
             self.signals[offset] = context.signal
@@ -113,6 +126,19 @@ class Held:
                 context.signal.set("lease_lost" if self.lost else why)
         given = context if definition.context is not None else None
         return definition.handler(*definition.arguments(payload, self.assignment, offset, given))
+
+    def _context(self, make: type[Context | SyncContext], offset: int) -> Context | SyncContext:
+        log = partial(self.log_of, offset)
+        facilities = self.facilities
+        if facilities is None:
+            return make(self.assignment, offset, log)
+        durable = partial(self._durable_of, offset, facilities)
+        return make(self.assignment, offset, log, durable=durable, custom=facilities.custom)
+
+    def _durable_of(self, offset: int, facilities: Facilities, signal: Signal) -> Durable:
+        """From any thread. Made when it is first asked for."""
+        found = self.durables.get(offset)
+        return self.durables.setdefault(offset, Durable(self, offset, signal, facilities)) if found is None else found
 
     def log_of(self, offset: int) -> CapturedLog | None:
         """From any thread. Made when it is first asked for."""
@@ -138,6 +164,7 @@ class Held:
     def drop(self, offset: int) -> None:
         """No outcome: the lease is gone, or the code outlived its worker."""
         self.signals.pop(offset, None)
+        self.durables.pop(offset, None)
         self.left -= 1
 
     def may_start(self, offset: int) -> bool:
@@ -158,7 +185,8 @@ class Held:
     ) -> None:
         """The outcome of an item that ran: what it `ended` with, unless something stronger was decided meanwhile.
 
-        lost lease > cancelled > released (raised or cut at shutdown) > a verdict > timed out > what it ended with
+        lost lease > cancelled > suspended > released (raised or cut at shutdown) > a verdict > timed out > what it
+        ended with
         """
         took = nanoseconds // 1000
         if self.signals:
@@ -166,6 +194,9 @@ class Held:
             if signal is not None and signal.reason == "cancelled":  # the handler may know before the loop does
                 self.cancelled.add(offset)
                 self.blocked = True
+            durable = self.durables.pop(offset, None)
+            if durable is not None:
+                ended = durable.ending(ended)
         if type(ended) is bytes and nanoseconds <= self.limit and not self.blocked:
             self.done.append((offset, ended, took))
             self.left = left = self.left - 1
@@ -175,7 +206,7 @@ class Held:
             self.left -= 1
         elif offset in self.cancelled:
             self.trouble(cancelled(offset, took))
-        elif self.stopping and (cut or not isinstance(ended, bytes)):
+        elif self.stopping and (cut or not isinstance(ended, bytes)) and not _is_suspended(ended):
             self.trouble(released(offset))
         else:
             self._conclude_as_it_ended(offset, ended, nanoseconds)
@@ -185,16 +216,22 @@ class Held:
         if isinstance(ended, Trouble):
             ended.duration = took
             self.trouble(ended)
-        elif nanoseconds > self.limit:
-            self.trouble(failed(offset, self.late(nanoseconds), self.retry, duration=took))
+        elif nanoseconds > self.limit_of(offset):
+            self.trouble(failed(offset, self.late(nanoseconds, self.limit_of(offset)), self.retry, duration=took))
         elif isinstance(ended, bytes):
             self.succeed_many((offset,), (ended,), took)
         else:
             self.trouble(failed(offset, ended, self.retry, duration=took))
 
-    def late(self, nanoseconds: int) -> AttemptTimeout:
+    def limit_of(self, offset: int) -> int:
+        """Nanoseconds an attempt of it may run."""
+        own = self.assignment.extras_of(offset).timeout
+        return self._limit if own is None else _nanoseconds(own)
+
+    @staticmethod
+    def late(nanoseconds: int, limit: int) -> AttemptTimeout:
         return AttemptTimeout(
-            f"the attempt ran {nanoseconds / 1e9:.3g} s, its timeout is {self.limit / 1e9:g} s",
+            f"the attempt ran {nanoseconds / 1e9:.3g} s, its timeout is {limit / 1e9:g} s",
             hint="give the task a longer timeout=, or the handler less to do",
         )
 
@@ -249,3 +286,11 @@ class Held:
             runner = self.running.get(offset)
             if runner is not None:
                 runner.ask(self, offset, reason)
+
+
+def _nanoseconds(seconds: float | None) -> int:
+    return NEVER if seconds is None else round(seconds * 1e9)
+
+
+def _is_suspended(ended: bytes | Trouble | BaseException) -> bool:
+    return isinstance(ended, Trouble) and ended.kind == "suspended"

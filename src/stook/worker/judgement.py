@@ -30,24 +30,20 @@ def judge(answered: Any, size: int, ids: Callable[[], Sequence[str]]) -> list[An
         return [answered.value] * size
     if isinstance(answered, (list, tuple)):
         if len(answered) != size:
-            raise BatchContractError(
-                f"Batch handler returned {len(answered)} results but received {size} executions",
-                hint="return one element per event, in order; Fail(error) for one that failed",
-            )
+            raise BatchContractError(f"Batch handler returned {len(answered)} results but received {size} executions")
         return list(answered)
     if isinstance(answered, dict):
         return _by_id(answered, ids())
     raise BatchContractError(
         f"Batch handler must return a list matching input length: received {size} executions, "
-        f"got {type(answered).__name__}",
-        hint="return a list, a dict by event id, Broadcast(value), or None",
+        f"got {type(answered).__name__}"
     )
 
 
 def judge_batch_error(error: BatchError, size: int) -> list[Any]:
     verdicts: list[Any] = [None] * size
     for index, reason in error.errors.items():
-        if not 0 <= index < size:
+        if type(index) is not int or not 0 <= index < size:
             raise BatchContractError(f"BatchError names member {index!r}, but the group has members 0 to {size - 1}")
         verdicts[index] = reason if isinstance(reason, (Fail, BaseException)) else Fail(str(reason))
     return verdicts

@@ -30,6 +30,19 @@ class Lane(Protocol):
         """Executions it can take now."""
         ...
 
+    def at_once(self) -> int:
+        """Of these, what would start at once: a claim is never for less, however small claims are meant to be."""
+        ...
+
+    @property
+    def gathering(self) -> int:
+        """Groups that form here: each will want a slot."""
+        ...
+
+    def want_last(self, free: int) -> int:
+        """Executions for the groups that `free` slots, beside other lanes' groups, can take when the worker stops."""
+        ...
+
     def accept(self, held: Held) -> None: ...
 
     def claimed(self, *, all_of_it: bool, hurried: bool) -> None:
@@ -62,6 +75,16 @@ class SlotLane:
         if waiting > max(free, slots.low_water):
             return 0
         return min(free + ahead - waiting, CLAIM_LIMIT)
+
+    def at_once(self) -> int:
+        return self._slots.count - self._slots.busy
+
+    @property
+    def gathering(self) -> int:
+        return 0
+
+    def want_last(self, free: int) -> int:  # noqa: ARG002 - single items wait for nobody: what is queued stays there
+        return 0
 
     def accept(self, held: Held) -> None:
         offsets, payloads = read_payloads(held)

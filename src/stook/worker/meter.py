@@ -1,8 +1,10 @@
-"""Who counts what a worker does: told once per claim, flush and lost slice, never per item."""
+"""Who counts what a worker does: told once per claim, flush, step, group and lost slice, never per item."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
+
+from stook.core.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +27,7 @@ class Load(Protocol):
     def capacity(self) -> int: ...
 
 
-class Meter(Protocol):
+class Meter(Tally, Protocol):
     """All of it on the worker's loop. Durations in nanoseconds."""
 
     def attach(self, load: Load) -> None:
@@ -40,6 +42,18 @@ class Meter(Protocol):
 
     def settled(self, settlements: Sequence[tuple[Slice, Settlement]], took: int) -> None:
         """A flush is durable."""
+        ...
+
+    def stepped(self, piece: Slice, *, cached: bool, took: int) -> None:
+        """A step was asked for: it was remembered (`cached`), or it ran and is stored."""
+        ...
+
+    def grouped(self, task: str, size: int, closed_by: str, age: float) -> None:
+        """A batched handler is called, `age` seconds after the first member reached the worker."""
+        ...
+
+    def fenced(self, piece: Slice) -> None:
+        """A write was refused, since its slice is not this worker's any more."""
         ...
 
     def lost(self, piece: Slice, items: int) -> None:

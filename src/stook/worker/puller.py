@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from stook.core.log import LogLimits
     from stook.worker.definition import TaskDefinition
+    from stook.worker.facilities import Facilities
     from stook.worker.lanes import Lane
     from stook.worker.live import Live
     from stook.worker.meter import Meter
@@ -71,6 +72,8 @@ class Puller:
         meter: Meter | None = None,
         spans: Spans | None = None,
         log_limits: LogLimits | None = None,
+        fetch_size: int | None = None,
+        facilities: Facilities | None = None,
     ) -> None:
         self._source = source
         self._lanes = lanes
@@ -81,6 +84,10 @@ class Puller:
         self._meter = meter
         self._spans = spans
         self._log_limits = log_limits
+        self._fetch_size = fetch_size
+        self._facilities = facilities
+        self.taken = 0
+        """Slices ever claimed."""
         self._full: list[Lane] = []
         """Lanes that had no room when the last round looked."""
         self._woken: asyncio.Future[None] | None = None
@@ -119,9 +126,20 @@ class Puller:
             self._dry.remove(done)
 
     def stop(self) -> None:
-        """No claim begins after this; what one under way brings is released."""
+        """No claim begins after this but by `claim_forming`; what one under way brings is released."""
         self._stopping = True
         self._wake()
+
+    async def claim_forming(self, free: int) -> None:
+        """After `stop`: one claim per lane for groups that still form, as many as `free` slots take; they are left in
+        their lanes, to be closed."""
+        free -= sum(lane.gathering for lane in self._lanes)
+        for lane in self._lanes:
+            before = lane.gathering
+            want = min(lane.want_last(free + before), UNSETTLED_LIMIT - self._live.in_flight)
+            if want > 0:
+                await self._claim(lane, want, idle=False, last=True)
+                free -= lane.gathering - before
 
     # ------------------------------------------------------------------------------------------------------- turns
 
@@ -175,9 +193,10 @@ class Puller:
         if len(self._live):
             self._suspects_since = asyncio.get_running_loop().time()
 
-    async def _claim(self, lane: Lane, want: int, *, idle: bool) -> Claimed | None:
+    async def _claim(self, lane: Lane, want: int, *, idle: bool, last: bool = False) -> Claimed | None:
+        """`last`: of a stop, for the groups that form."""
         worker, lease, _ = self._identity
-        hurried = bool(self._dry)
+        hurried = last or bool(self._dry)
         began = perf_counter_ns()
         try:
             claimed = await self._source.claim(
@@ -197,18 +216,20 @@ class Puller:
         expires = began + round(lease * 1e9)
         # All are held before the first is handed on: from here on each lease is renewed.
         helds = [self._hold(piece, lane, expires) for piece in claimed.slices]
+        self.taken += len(helds)
         items = _items(claimed)
         size = sum(len(piece.payload) for piece in claimed.slices)
         lane.pace.claimed(items=items, size=size, took=perf_counter_ns() - began)
         for held in helds:
-            if self._stopping:
+            if self._stopping and not last:
                 _release(held)
             elif held.piece.exclusive:
                 self._suspects.append((lane, held))
             elif not held.lost:
                 lane.accept(held)
                 await asyncio.sleep(0)  # reading payloads takes its time too
-        lane.claimed(all_of_it=items < want, hurried=hurried)
+        if not last:
+            lane.claimed(all_of_it=items < want, hurried=hurried)
         return claimed
 
     def _hold(self, piece: Slice, lane: Lane, expires: int) -> Held:
@@ -225,6 +246,7 @@ class Puller:
             expires=expires,
             pace=None if definition.batched else lane.pace,
             log_limits=self._log_limits,
+            facilities=self._facilities,
         )
         self._live.add(held)
         return held
@@ -287,7 +309,8 @@ class Puller:
             self._woken.set_result(None)
 
     def _want(self, lane: Lane) -> int:
-        return min(lane.want(), UNSETTLED_LIMIT - self._live.in_flight)
+        want = min(lane.want(), UNSETTLED_LIMIT - self._live.in_flight)
+        return want if self._fetch_size is None else min(want, max(self._fetch_size, lane.at_once()))
 
     def _has_room(self) -> bool:
         return any(self._want(lane) > 0 for lane in self._full)

@@ -13,22 +13,27 @@ import asyncio
 import logging
 import os
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stook.core.errors import ConfigError
 from stook.core.log import LogLimits
-from stook.worker.flusher import Flusher
+from stook.worker.attempt import NO_CUSTOM
+from stook.worker.facilities import Facilities, check_custom
+from stook.worker.flusher import ENOUGH, SOON, Flusher
 from stook.worker.group_lane import GroupLane
 from stook.worker.held import NEVER
 from stook.worker.lanes import SlotLane
 from stook.worker.live import Live
 from stook.worker.logs.keeper import LogKeeper
 from stook.worker.outbox import Outbox
+from stook.worker.outside import NOTHING
 from stook.worker.pace import Pace
 from stook.worker.processes.lane import ProcessLane
 from stook.worker.processes.oom import OomKills
 from stook.worker.puller import Identity, Puller
+from stook.worker.rememberer import Rememberer
 from stook.worker.renewal import Renewal
+from stook.worker.runtime_options import check_counts, check_seconds, check_tasks
 from stook.worker.slots import Slots
 
 if TYPE_CHECKING:
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
     from stook.worker.definition import TaskDefinition
     from stook.worker.lanes import Lane
     from stook.worker.meter import Meter
+    from stook.worker.outside import Outside
     from stook.worker.source import Renewed, Source
     from stook.worker.spans import Spans
 
@@ -56,7 +62,8 @@ class WorkerRuntime:
     `concurrency` is handler calls at once, a group being one; tasks of kind `process` run in `processes` children
     instead (default: one per processor). Seconds everywhere. `failure` is set when no retry can help (a full disk, a
     source that breaks its protocol): nothing more is claimed, and `drain` raises it. `logs` bounds what is captured of
-    one attempt.
+    one attempt. `outside` is what handlers reach beyond their execution; each key of `custom` is an attribute of every
+    context, and `ConfigError` if contexts have it already.
     """
 
     def __init__(
@@ -69,25 +76,19 @@ class WorkerRuntime:
         processes: int | None = None,
         lease: float = 60.0,
         grace: float = 30.0,
-        flush_interval: float = 0.005,
+        flush_interval: float = SOON,
+        flush_size: int = ENOUGH,
+        fetch_size: int | None = None,
         poll_interval: float = 1.0,
         meter: Meter | None = None,
         spans: Spans | None = None,
         logs: LogLimits | None = None,
+        outside: Outside = NOTHING,
+        custom: Mapping[str, Any] = NO_CUSTOM,
     ) -> None:
-        for option, value in (("concurrency", concurrency), ("processes", processes)):
-            if value is not None and value < 1:
-                raise ConfigError(f"{option}={value!r} is less than 1")
-        for option, seconds in (("lease", lease), ("poll_interval", poll_interval)):
-            if not seconds > 0:
-                raise ConfigError(f"{option}={seconds!r} is not a number of seconds > 0")
-        for key, task in tasks.items():
-            if key != task.name:
-                raise ConfigError(f"task {task.name!r} is registered under another name, {key!r}")
-        if processes is not None and not any(task.reference for task in tasks.values()):
-            raise ConfigError(
-                f"processes={processes}, but no task runs in processes", hint="define it with processes=True"
-            )
+        check_counts(concurrency=concurrency, processes=processes, fetch_size=fetch_size, flush_size=flush_size)
+        check_seconds(lease=lease, poll_interval=poll_interval, flush_interval=flush_interval)
+        check_tasks(tasks, processes)
         self._source = source
         self._tasks = dict(tasks)
         self._identity = Identity(name, lease, poll_interval)
@@ -95,9 +96,13 @@ class WorkerRuntime:
         self._processes = processes
         self._grace = grace
         self._flush_interval = flush_interval
+        self._flush_size = flush_size
+        self._fetch_size = fetch_size
         self._meter = meter
         self._spans = spans
         self._log_limits = logs or LogLimits()
+        self._outside = outside
+        self._custom = check_custom(custom)
         self._started = False
         self._stopped: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
@@ -110,6 +115,11 @@ class WorkerRuntime:
     def in_flight(self) -> int:
         """Executions claimed and not yet settled."""
         return self._live.in_flight if self._started else 0
+
+    @property
+    def taken(self) -> int:
+        """Slices ever claimed: unchanged, nothing has come meanwhile."""
+        return self._puller.taken if self._started else 0
 
     @property
     def running(self) -> int:
@@ -145,8 +155,14 @@ class WorkerRuntime:
         )
         self._slots.spans = self._spans
         self._flusher = Flusher(
-            self._source, self._live, interval=self._flush_interval, failed=self._fail, meter=self._meter
+            self._source,
+            self._live,
+            interval=self._flush_interval,
+            most=self._flush_size,
+            failed=self._fail,
+            meter=self._meter,
         )
+        self._rememberer = Rememberer(self._source, self._live, lease=lease, meter=self._meter)
         self._lanes = self._make_lanes()
         self._puller = Puller(
             self._source,
@@ -158,6 +174,8 @@ class WorkerRuntime:
             meter=self._meter,
             spans=self._spans,
             log_limits=self._captured,
+            fetch_size=self._fetch_size,
+            facilities=Facilities(loop, self._rememberer, self._outside, self._tasks, self._custom, self._meter),
         )
         self._keeper = LogKeeper(self._source, self._live)
         self._renewal = Renewal(
@@ -177,6 +195,15 @@ class WorkerRuntime:
         if self._meter is not None:
             self._meter.attach(self)
 
+    def give_up(self, error: BaseException) -> None:
+        """Nothing more is claimed, and `failure` is this; what runs goes on until `stop`."""
+        if self._started:
+            self._fail(error)
+
+    async def failed(self) -> None:
+        """Returns once there is a `failure`."""
+        await asyncio.wait({self._failed})
+
     async def drain(self, timeout: float | None = None) -> bool:
         """Returns True when nothing is in flight and a claim then found nothing, nor announced anything.
 
@@ -194,7 +221,8 @@ class WorkerRuntime:
         return False
 
     async def stop(self, grace: float | None = None) -> None:
-        """Ends the worker: nothing is claimed, running handlers have `grace` seconds, everything is settled.
+        """Ends the worker: nothing is claimed but groups that form, which close now, as many as slots are free for;
+        running handlers have `grace` seconds, everything is settled.
 
         What has not started, what raises once it was told, and what has to be cut off is released: it costs no
         attempt. Code that cannot be ended (a thread) keeps its lease, which then runs out. Calling twice waits for
@@ -209,6 +237,8 @@ class WorkerRuntime:
     async def _stop(self, grace: float) -> None:
         self._puller.stop()
         await self._end(self._pulling, max(grace, LAST_WAIT))
+        if grace > 0 and self.failure is None and not self._slots.closing:
+            await self._claim_forming(min(grace, LAST_WAIT))
         for lane in self._lanes:
             lane.close("stop")
         waiting = NEVER
@@ -232,6 +262,7 @@ class WorkerRuntime:
         if self._children is not None:
             await self._children.children.end()
         self._ticking.cancel()
+        await self._rememberer.close()
         self._renewal.close()
         await self._slots.close()
         await self._keeper.close()
@@ -239,6 +270,14 @@ class WorkerRuntime:
         self._leave()
         if self._meter is not None:
             self._meter.detach(self)
+
+    async def _claim_forming(self, longest: float) -> None:
+        """Groups that form in the queue are handled now, as far as slots are free."""
+        free = self._slots.count - self._slots.busy - len(self._slots.groups)
+        claiming = asyncio.create_task(self._puller.claim_forming(free), name="stook last claim")
+        await self._end(claiming, longest)
+        if not claiming.cancelled() and (error := claiming.exception()) is not None:
+            self._fail(error)
 
     def _leave(self) -> None:
         """Says what is left to its leases."""

@@ -13,12 +13,23 @@ from typing import TYPE_CHECKING, Protocol
 
 from stook.core.log import AttemptLogs
 from stook.core.outcome import Settlement, Trouble
-from stook.core.work import Claim, Claimed, Renewed, Settled, Slice
+from stook.core.work import Claim, Claimed, Remember, Renewed, Settled, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AttemptLogs", "Claim", "Claimed", "Renewed", "Settled", "Settlement", "Slice", "Source", "Trouble"]
+__all__ = [
+    "AttemptLogs",
+    "Claim",
+    "Claimed",
+    "Remember",
+    "Renewed",
+    "Settled",
+    "Settlement",
+    "Slice",
+    "Source",
+    "Trouble",
+]
 
 
 class Source(Protocol):
@@ -37,6 +48,11 @@ class Source(Protocol):
     async def keep_logs(self, logs: Sequence[AttemptLogs]) -> None:
         """What attempts that go on have said up to now. Of a token that is no longer live it is left out; what is sent
         twice is stored once."""
+        ...
+
+    async def remember(self, writes: Sequence[Remember]) -> Sequence[int]:
+        """What executions that go on remember from now on; durable on return. The tokens that are not live any more,
+        under which nothing was written. What is sent twice is stored once."""
         ...
 
     async def wait(self, tasks: Sequence[str], timeout: float) -> bool:

@@ -65,7 +65,7 @@ class Threads:
         """Signals what has timed out. The next moment to look: threads change items without telling the loop."""
         for thread in self._all:
             running = thread.running
-            if running is not None and running[2] + running[0].limit <= now:
+            if running is not None and running[2] + running[0].limit_of(running[1]) <= now:
                 signal = running[0].signals.get(running[1])
                 if signal is not None:
                     signal.set("timeout")

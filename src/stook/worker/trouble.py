@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stook.core.decide import may_retry
 from stook.core.errors import StookError
 from stook.core.fingerprint import fingerprint, own_frame
+from stook.worker.failures import ResultNotSerializable
 from stook.worker.source import Trouble
 from stook.worker.trace import frames_of, message_of, traceback_of, type_name
 from stook.worker.verdicts import NonRetryable, RetryAfter
@@ -14,7 +15,7 @@ from stook.worker.verdicts import NonRetryable, RetryAfter
 if TYPE_CHECKING:
     from stook.core.policy import RetryPolicy
 
-__all__ = ["HandlerFailure", "cancelled", "failed", "lost", "rejected", "released"]
+__all__ = ["HandlerFailure", "cancelled", "failed", "is_retried", "lost", "rejected", "released"]
 
 
 class HandlerFailure(StookError):
@@ -41,13 +42,13 @@ def failed(
         traceback=traceback_of(error),
         fingerprint=fingerprint(kind, message, own_frame(frames_of(error))),
         code=error.code if isinstance(error, StookError) else "handler_error",
-        retryable=retry and not isinstance(error, NonRetryable) and _is_retried(type(error), policy),
+        retryable=retry and not isinstance(error, NonRetryable) and is_retried(type(error), policy),
         retry_after=error.delay if isinstance(error, RetryAfter) else None,
         duration=duration,
     )
 
 
-def _is_retried(kind: type[BaseException], policy: RetryPolicy) -> bool:
+def is_retried(kind: type[BaseException], policy: RetryPolicy) -> bool:
     # SystemExit, or a CancelledError that nobody asked for, is a failure like others.
     if policy.retry_on == ("Exception",) and not policy.give_up_on:
         return True
@@ -80,13 +81,14 @@ def lost(offset: int, ending: str, duration: int = 0) -> Trouble:
 
 def rejected(offset: int, error: BaseException, duration: int = 0) -> Trouble:
     """The source will not take the item's outcome. Another attempt would end the same way."""
-    message = f"its outcome could not be stored: {message_of(error)}"
+    message = f"its outcome could not be stored: {type_name(type(error))}: {message_of(error)}"
+    kind = type_name(ResultNotSerializable)
     return Trouble(
         offset,
         "failed",
-        type=type_name(type(error)),
+        type=kind,
         message=message,
-        fingerprint=fingerprint(type_name(type(error)), message, None),
+        fingerprint=fingerprint(kind, message, None),
         code="result_rejected",
         retryable=False,
         duration=duration,

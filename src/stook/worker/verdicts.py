@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stook.core.errors import OptionError, StookError
+from stook.core.errors import StookError
+from stook.core.moments import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stook.core.moments import Duration
 
 __all__ = ["BatchError", "Broadcast", "Fail", "NonRetryable", "Ok", "RetryAfter"]
 
@@ -67,17 +69,16 @@ class NonRetryable(StookError):
 class RetryAfter(StookError):
     """Run again in `delay` seconds instead of after the policy's back-off; costs an attempt as any failure does.
 
-    Raise it, or return it as a member's verdict.
+    `delay` is seconds, or a `timedelta`. Raise it, or return it as a member's verdict.
     """
 
     code: ClassVar[str] = "retry_after"
     __match_args__ = ("delay",)
 
-    def __init__(self, delay: float, message: str | None = None) -> None:
-        if not (math.isfinite(delay) and delay >= 0):
-            raise OptionError(f"RetryAfter({delay!r}) is not a number of seconds ≥ 0")
-        super().__init__(f"asked to run again in {delay:g} s" if message is None else message)
-        self.delay = float(delay)
+    def __init__(self, delay: Duration, message: str | None = None) -> None:
+        seconds = seconds_of("RetryAfter", delay)
+        super().__init__(f"asked to run again in {seconds:g} s" if message is None else message)
+        self.delay = seconds
 
 
 class BatchError(StookError):

@@ -7,13 +7,13 @@ this is kept only where somebody asks: a module that uses `current_context` or `
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from stook.worker.batch_context import BatchContext, SyncBatchContext
     from stook.worker.context import Context, SyncContext
 
-    AnyContext = Context | SyncContext | BatchContext | SyncBatchContext
+    AnyContext: TypeAlias = "Context | SyncContext | BatchContext | SyncBatchContext"
 
 __all__ = ["CURRENT", "Tracking", "tracking"]
 

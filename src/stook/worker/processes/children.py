@@ -212,7 +212,8 @@ class Children:
         for number in list(child.assigned):
             entry = child.assigned[number]
             if number == child.condemned:
-                self._conclude(child, number, entry.held.late(now - began), now - began)
+                late = entry.held.late(now - began, entry.held.limit_of(entry.offset))
+                self._conclude(child, number, late, now - began)
             elif number == culprit and child.condemned is None:
                 logger.warning("a child process was running an item of %s and %s", entry.held.piece.task, how)
                 self._conclude(child, number, lost(entry.offset, how), now - began)

@@ -108,7 +108,8 @@ FromWorker = Setup | Work | Signalled | Recall | Close
 FromChild = Ready | Broken | Done | Failed | Logged | Returned
 
 _LENGTH: Final = 4
-_encoder: Final = msgspec.msgpack.Encoder()
+_encoder: Final = msgspec.msgpack.Encoder(enc_hook=dict)
+"""What it does not know is a mapping that nobody may change."""
 
 
 def to_bytes(frame: FromWorker | FromChild) -> bytes:

@@ -79,6 +79,16 @@ class ProcessLane:
             return 0
         return min(free + ahead - waiting, CLAIM_LIMIT)
 
+    def at_once(self) -> int:
+        return self.count - self.busy
+
+    @property
+    def gathering(self) -> int:
+        return 0
+
+    def want_last(self, free: int) -> int:  # noqa: ARG002 - no groups form here
+        return 0
+
     def accept(self, held: Held) -> None:
         piece = held.piece
         self._shortest = min(self._shortest, held.limit)

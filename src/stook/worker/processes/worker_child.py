@@ -167,7 +167,9 @@ class WorkerChild:
     def due(self, number: int, began: int) -> int:
         """When the running item must have ended."""
         entry = self.assigned.get(number)
-        return NEVER if entry is None else min(began + entry.held.limit, self.stop_at.get(number, NEVER))
+        if entry is None:
+            return NEVER
+        return min(began + entry.held.limit_of(entry.offset), self.stop_at.get(number, NEVER))
 
     def _send_signal(self, which: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
