@@ -61,7 +61,7 @@ def find(module: str, name: str) -> Found:
     for node in _parse(module).body:
         if isinstance(node, ast.ClassDef | _Method) and node.name == name:
             return Found(module, node)
-        if isinstance(node, ast.Assign) and _target(node) == name:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _target(node) == name:
             return Found(module, node)
         if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("stook"):
             for alias in node.names:
@@ -109,8 +109,8 @@ def _parse(module: str) -> ast.Module:
     return ast.parse(file.read_text(), filename=str(file))
 
 
-def _target(node: ast.Assign) -> str | None:
-    target = node.targets[0]
+def _target(node: ast.Assign | ast.AnnAssign) -> str | None:
+    target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
     return target.id if isinstance(target, ast.Name) else None
 
 

@@ -110,13 +110,16 @@ def test_what_cannot_be_edited(here):
     assert [one["input"]["id"] for one in here.items()] == [0, 1, 2, 3]
 
 
+NO_TERMS = {"concurrency": [], "rate_limit": [], "window": None}
 NONE = {"queue": None, "task": None, "max_concurrency": None, "paused": False, "running": 0}
+NONE |= {**NO_TERMS, "declared": None}
+TASK = NONE | {"task": "tasks.odd_fails", "declared": {"max_concurrency": None, **NO_TERMS}}
 
 
 def test_limits(here):
     assert here.documents("limits") == [NONE]
     task = ("--task", "tasks.odd_fails")
-    limited = NONE | {"task": "tasks.odd_fails", "max_concurrency": 3}
+    limited = TASK | {"max_concurrency": 3}
     assert here.documents("limits", *task, "--max-concurrency", "3") == [limited]
     assert here.documents("limits", *task, "--pause") == [limited | {"paused": True}]
     queue = NONE | {"queue": "slow", "paused": True}
@@ -131,9 +134,7 @@ def test_limits(here):
         ["queue", "slow", "no", "limit", "0", "paused"],
         ["task", "tasks.odd_fails", "3", "0", "paused"],
     ]
-    assert here.documents("limits", *task, "--resume", "--max-concurrency", "none") == [
-        NONE | {"task": "tasks.odd_fails"}
-    ]
+    assert here.documents("limits", *task, "--resume", "--max-concurrency", "none") == [TASK]
     here("limits", "--queue", "slow", "--resume")
     here("limits", "--max-concurrency", "none")
     assert here.documents("limits") == [NONE]
@@ -153,4 +154,50 @@ def test_what_is_no_limit(here):
         assert "is neither a whole number" in here.fails("limits", "--max-concurrency", given)
     assert "exclude each other" in here.fails("limits", "--pause", "--resume")
     assert "exclude each other" in here.fails("limits", "--queue", "a", "--task", "b", "--pause")
+    assert here.documents("limits") == [NONE]
+
+
+def test_keyed_limits_rates_and_hours(here):
+    task = ("--task", "tasks.odd_fails")
+    given = ("--concurrency", "n=2,key=payload.name", "--concurrency", "n=1,unit=group")
+    given += ("--rate-limit", "n=100,per=60,burst=5", "--window", "22:00-06:00,tz=Europe/Berlin,days=01")
+    (shown,) = here.documents("limits", *task, *given)
+    assert shown == TASK | {
+        "concurrency": [{"n": 2, "key": "name", "unit": "execution"}, {"n": 1, "key": None, "unit": "group"}],
+        "rate_limit": [{"n": 100, "per": 60, "key": None, "burst": 5, "units": None}],
+        "window": {"start": "22:00", "end": "06:00", "tz": "Europe/Berlin", "days": [0, 1]},
+    }
+    assert [line for line in here("limits", *task).splitlines() if line.startswith("task tasks.odd_fails")] == [
+        "task tasks.odd_fails: concurrency n=2,key=name",
+        "task tasks.odd_fails: concurrency n=1,unit=group",
+        "task tasks.odd_fails: rate-limit n=100,per=60,burst=5",
+        "task tasks.odd_fails: window 22:00-06:00,tz=Europe/Berlin,days=01",
+        "task tasks.odd_fails, its definition: no limit",
+    ]
+    (left,) = here.documents("limits", *task, "--window", "none", "--concurrency", "none")
+    assert left == shown | {"concurrency": [], "window": None}
+
+
+@pytest.mark.parametrize(
+    ("option", "given"),
+    [
+        ("--concurrency", "3"),
+        ("--concurrency", "n=3"),
+        ("--concurrency", "n=0,key=name"),
+        ("--concurrency", "n=2,key=(name)"),
+        ("--concurrency", "n=2,key=name,most=3"),
+        ("--concurrency", "key=name"),
+        ("--rate-limit", "n=many,per=60"),
+        ("--rate-limit", "n=1,per=0"),
+        ("--window", "22:00"),
+        ("--window", "22:00-22:00"),
+        ("--window", "22:00-06:00,tz=Mars"),
+        ("--window", "22:00-06:00,days=7"),
+        ("--window", "22:00-06:00,days=x"),
+        ("--window", "22:00-06:00,start=21:00"),
+    ],
+)
+def test_terms_that_cannot_be_are_named_and_change_nothing(here, option, given):
+    assert option in here.fails("limits", "--task", "tasks.odd_fails", option, given)
+    assert "give --task" in here.fails("limits", "--window", "none")
     assert here.documents("limits") == [NONE]

@@ -8,6 +8,7 @@ import http.server
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -122,3 +123,29 @@ def test_program(examples):
         "10 tried again",
         "partially_failed: 99 of 100 succeeded",
     ]
+
+
+def test_pipeline(examples):
+    done = subprocess.run(
+        [sys.executable, "pipeline.py"],
+        cwd=examples.folder,
+        env=examples.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "{'order': 'A1', 'state': 'shipped', 'missing': 0, 'books': 'A1 in the books'}",
+        "{'order': 'A2', 'state': 'shipped', 'missing': 1, 'books': 'A2 in the books'}",
+        "{'order': 'A3', 'state': 'unpaid', 'missing': 0}",
+        "2 shipped",
+    ]
+    with sqlite3.connect(examples.folder / "ledger.db") as ledger:
+        tries = dict(ledger.execute("select key, tries from effect").fetchall())
+    assert {key for key in tries if not key.startswith("pick ")} == {
+        *("reserve A1", "reserve A2", "reserve A3", "ship A1", "ship A2", "export A1", "export A2", "release A3")
+    }
+    assert set(tries.values()) == {1}
+    ledger.close()

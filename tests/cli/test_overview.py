@@ -15,12 +15,10 @@ from stook.cli.overview import COMMANDS
 from stook.cli.webhook_overview import COMMANDS as WEBHOOKS
 
 EVERY = [command for commands in COMMANDS.values() for command in commands]
-SINGLE = [command for command in EVERY if command.name != "webhooks"] + [
-    command._replace(name=f"webhooks {command.name}")
-    for command in WEBHOOKS
-    if command.name != "new-key"  # which needs no store
+SINGLE = [command for command in EVERY if command.name not in ("webhooks", "gen")] + [
+    command._replace(name=f"webhooks {command.name}") for command in WEBHOOKS if command.name != "new-key"
 ]
-"""Those behind a group, too."""
+"""Those behind a group, too; without the two that need no store."""
 
 
 def loaded_after(*words):

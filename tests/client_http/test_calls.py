@@ -7,10 +7,11 @@ import re
 import msgspec
 import pytest
 
-from stook.client import calls
+from stook.client import calls, invocation_calls
 from stook.core.retry_scope import RetryScope
 from stook.server.routes import ROUTES
 from stook.wire.batch import NewBatch
+from stook.wire.invocation import CancelExecutions, Invoke, RetryExecutions
 from stook.wire.limit import ChangeLimits
 
 ID = "0192f0c1-7b7e-7000-8a2b-3c4d00000000"
@@ -45,6 +46,15 @@ MADE = {
 }
 
 
+INVOCATIONS = {
+    "cancel_executions": invocation_calls.cancel_executions(CancelExecutions(ids=[ID], reason="x")),
+    "find_executions": invocation_calls.find_executions(task="t", state="queued,failed", after=ID, limit=3),
+    "invoke": invocation_calls.invoke(Invoke(items=[msgspec.Raw(b'{"payload":1}')], task="t", series={})),
+    "retry_executions": invocation_calls.retry_executions(RetryExecutions(tag="red", state=["failed"])),
+    "status": invocation_calls.status(ID),
+}
+
+
 def route_of(request):
     for route in ROUTES:
         pattern = re.sub(r"\{\w+(:\w+)?\}", "[^/]+", route.path)
@@ -55,11 +65,12 @@ def route_of(request):
 
 def test_all_are_here():
     assert set(MADE) == set(calls.__all__) - {"NDJSON", "new_key"}
+    assert set(INVOCATIONS) == set(invocation_calls.__all__)
 
 
-@pytest.mark.parametrize("name", sorted(MADE))
+@pytest.mark.parametrize("name", sorted(MADE | INVOCATIONS))
 def test_the_server_has_its_route(name):
-    request = MADE[name]
+    request = (MADE | INVOCATIONS)[name]
     route = route_of(request)
     headers = {key.decode(): value.decode() for key, value in request.headers}
     if request.query:

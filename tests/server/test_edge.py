@@ -71,7 +71,8 @@ def test_what_belongs_to_others_is_not_there(served):
                 content = b"{}" if route.name != "append_items" else content
             query = {"offset": 2} if route.name == "append_items" else {}
             answer = client.request(route.method, path, params=query, content=content, headers=JSON)
-            refused(answer, 404, "not_found")
+            code = "execution_not_found" if route.path.endswith("/status") else "not_found"
+            refused(answer, 404, code)
         assert client.get("/api/v1/batches").json()["data"] == []
         assert client.get("/api/v1/actions").json()["data"] == []
         assert client.get("/api/v1/events").json()["data"] == []

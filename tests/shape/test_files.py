@@ -43,7 +43,7 @@ def exported(file: Path) -> list[str] | None:
 
 
 def in_order(name: str) -> tuple[int, str]:
-    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, name)
 
 
 def test_every_module_says_in_order_what_it_offers():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stook.core.errors import ConfigError, OptionError
 from stook.testing import FakeClock
 
 START = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
@@ -49,3 +51,19 @@ def test_times_without_a_zone_are_refused():
         FakeClock(naive)
     with pytest.raises(ValueError, match="has no time zone"):
         FakeClock().set(naive)
+
+
+@pytest.mark.parametrize("wrong", ["x", math.nan, math.inf, None, True], ids=repr)
+def test_what_is_no_time_does_not_move_it(wrong):
+    clock = FakeClock(START)
+    with pytest.raises(OptionError, match="duration"):
+        clock.advance(wrong)
+    with pytest.raises(OptionError, match="when"):
+        clock.set(wrong)
+    assert clock.now == START
+
+
+@pytest.mark.parametrize("wrong", [5, "2030", dt.datetime(2030, 1, 1)], ids=repr)
+def test_it_begins_at_a_datetime_with_a_zone(wrong):
+    with pytest.raises(ConfigError, match="like datetime"):
+        FakeClock(wrong)

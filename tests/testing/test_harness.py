@@ -271,3 +271,30 @@ def test_it_says_so_when_its_store_does_not_open():
     with pytest.raises(ConfigError, match="no kind of store"), Harness(app, store="mysql://host/db"):
         pass
     assert app._lent is None
+
+
+def test_a_second_crash_takes_what_the_first_one_held(harness):
+    @harness.app.task("deadly", max_losses=2)
+    async def deadly(number: int) -> int:
+        return number
+
+    execution = deadly.submit(1)
+    for _ in range(3):
+        assert harness.crash_worker(deadly) == [execution.id]
+        harness.clock.advance(61)
+    harness.run_until_idle()
+    assert execution.show().error.type == "WorkerLost"
+
+
+def test_what_had_to_start_by_now_is_not_started(harness_on_either):
+    """Whoever comes first, a worker or who sweeps."""
+    ran = []
+
+    @harness_on_either.app.task("late")
+    async def late(number: int) -> None:
+        ran.append(number)
+
+    invoked = harness_on_either.app.sync.invoke(late, 1, expires_in=5)
+    harness_on_either.clock.advance(6)
+    harness_on_either.app.orchestrator().sync.drain()
+    assert (invoked.sync.status().state, ran) == ("expired", [])

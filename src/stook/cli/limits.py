@@ -29,6 +29,19 @@ def limits(
     max_concurrency: Annotated[
         str | None, Parameter(help="Executions in flight at once, a number or `none`: no limit.")
     ] = None,
+    concurrency: Annotated[
+        list[str] | None,
+        Parameter(
+            negative=(),
+            help="Of a task: n=2,key=tenant is two at once of each value; n=1,unit=group a group.",
+        ),
+    ] = None,
+    rate_limit: Annotated[
+        list[str] | None, Parameter(negative=(), help="Of a task: n=100,per=60 and, if need be, key=, burst=, units=.")
+    ] = None,
+    window: Annotated[
+        str | None, Parameter(help="Of a task: 22:00-06:00,tz=Europe/Berlin,days=01234, or less of it. 0 is Monday.")
+    ] = None,
     pause: Annotated[bool, Parameter(help="Start nothing more; what runs goes on.")] = False,
     resume: Annotated[bool, Parameter(help="Start again.")] = False,
     where: Reach = ANYWHERE,
@@ -38,23 +51,33 @@ def limits(
 
     A change holds from the next claim on, for every worker, until it is changed
     again or the definition of the task has another one. What is not given stays.
+    --concurrency, --rate-limit and --window replace all that a task has of these;
+    `none` takes them away.
     """
+    from msgspec import to_builtins
+
     from stook.cli.documents import print_document
+    from stook.cli.limit_terms import read_terms_options
     from stook.cli.reach import in_reach
     from stook.core.errors import OptionError
     from stook.core.unchanged import UNCHANGED
+    from stook.wire.limit import Limit
 
     if pause and resume:
         raise OptionError("--pause and --resume exclude each other")
     if queue is not None and task is not None:
         raise OptionError("--queue and --task exclude each other", hint="limit each by a call of its own")
     most = UNCHANGED if max_concurrency is None else _most(max_concurrency)
-    changes = max_concurrency is not None or pause or resume
+    terms = read_terms_options(concurrency, rate_limit, window)
+    if terms and task is None:
+        raise OptionError("--concurrency, --rate-limit and --window are limits of a task", hint="give --task")
+    changes = max_concurrency is not None or pause or resume or bool(terms)
 
     async def found(session: Reached) -> Sequence[LimitRow]:
         if changes:
             paused = pause if pause or resume else None
-            return [await session.engine.change_limits(queue=queue, task=task, max_concurrency=most, paused=paused)]
+            change = session.engine.change_limits
+            return [await change(queue=queue, task=task, max_concurrency=most, paused=paused, terms=terms)]
         rows = await session.engine.limits()
         if queue is None and task is None:
             return rows
@@ -64,15 +87,7 @@ def limits(
     rows = in_reach(where, found)
     if as_json:
         for row in rows:
-            print_document(
-                {
-                    "queue": row.name if row.scope == "queue" else None,
-                    "task": row.name if row.scope == "task" else None,
-                    "max_concurrency": row.max_concurrency,
-                    "paused": row.paused,
-                    "running": row.running,
-                }
-            )
+            print_document(to_builtins(Limit.of(row)))
     elif rows:
         _draw(rows)
     else:
@@ -110,3 +125,21 @@ def _draw(rows: Sequence[LimitRow]) -> None:
             ),
         )
     )
+    for row in rows:
+        for line in _details(row):
+            print(line)
+
+
+def _details(row: LimitRow) -> list[str]:
+    """What holds beside the number, and what the definition says where that is something else."""
+    from stook.cli.figures import count, one_line
+    from stook.cli.limit_terms import shown_terms
+
+    name = one_line(row.name, 60)
+    lines = [f"task {name}: {one}" for one in shown_terms(row.terms)]
+    if (row.max_concurrency, row.terms) != (row.declared_concurrency, row.declared):
+        plain = [] if row.declared_concurrency is None else [f"{count(row.declared_concurrency)} at once"]
+        said = [*plain, *shown_terms(row.declared)]
+        if said or lines:
+            lines.append(f"task {name}, its definition: {'; '.join(said) or 'no limit'}")
+    return lines

@@ -41,10 +41,13 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         Command("pause", "stook.cli.act:pause", "Hold a batch back; what runs goes on."),
         Command("resume", "stook.cli.act:resume", "Let a paused batch go on."),
         Command("limits", "stook.cli.limits:limits", "Show limits of a project, its queues and tasks, or change one."),
+        Command("emit", "stook.cli.emit:emit", "Emit an event: tasks that listen to it start."),
+        Command("schedules", "stook.cli.schedules:schedules", "Show schedules; pause, resume or delete one."),
         Command("delete", "stook.cli.delete:delete", "Delete an ended batch and everything that belongs to it."),
     ),
     "Care": (
         Command("webhooks", "stook.cli.webhooks:app", "Say where events are sent, and see what became of it."),
+        Command("gen", "stook.cli.gen:gen", "Print Python types of a database's tables."),
         Command("doctor", "stook.cli.doctor:doctor", "Look for what is wrong with the store, its batches and workers."),
     ),
 }

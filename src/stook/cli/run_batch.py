@@ -174,6 +174,7 @@ async def _work(session: Session, job: Job, created: Created, display: Display, 
             concurrency=job.concurrency,
             processes=job.processes,
             grace=job.grace,
+            custom=job.task.app.context,
         ) as runtime,
         _feeding(session.engine, job, created) as feeding,
     ):

@@ -33,7 +33,7 @@ _PORTS: Final = 65_536
 
 
 def serve_here(listen: Listen, url: str | None, definitions: dict[str, TaskDefinition], **how: Any) -> int:
-    """`how` the worker works: concurrency, processes."""
+    """`how` the worker works: concurrency, processes, custom."""
     check_grace(listen.grace)
     if not 0 <= listen.port < _PORTS:
         raise OptionError(f"--port {listen.port} is not between 0 and {_PORTS - 1}")
@@ -75,6 +75,8 @@ async def _serve_aloud(
             if listen.ready_file is not None:
                 write_ready_file(listen.ready_file, served.url, served.key)
             while not await stop.wait(_LOOK):
+                if session.presence.asked is not None:
+                    raise session.presence.asked
                 if runtime is not None and runtime.failure is not None:
                     raise runtime.failure
     said.talk("stopped")

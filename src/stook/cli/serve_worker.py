@@ -6,12 +6,11 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from stook.cli.dispatch import say
-from stook.cli.log_lines import log_lines
 from stook.cli.opened import check_text, settings_of
-from stook.cli.server_log import Said, server_log
+from stook.cli.serve_app import serve_app, worker_log
 from stook.cli.stopping import Stop
-from stook.cli.worker_tasks import check_grace, definitions_of, only, tasks_of
+from stook.cli.target import load_app
+from stook.cli.worker_tasks import check_grace, context_of, definitions_of, only, tasks_of
 from stook.config.settings import log_limits
 from stook.core.errors import ConfigError
 from stook.telemetry.exporting import exporting
@@ -19,10 +18,11 @@ from stook.wiring.loop import run
 from stook.wiring.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
     from stook.cli.options import Where
+    from stook.cli.server_log import Said
     from stook.cli.target import AnyTask
     from stook.config.settings import Settings
     from stook.worker.definition import TaskDefinition
@@ -52,32 +52,27 @@ def serve_worker(
 ) -> int:
     """`how`: concurrency, processes, grace and name."""
     check_grace(how["grace"])
+    if server is None and key is None and not os.environ.get("STOOK_SERVER") and len(modules) == 1:
+        app = load_app(modules[0])
+        if app is not None:
+            return serve_app(app, where=where, metrics_port=metrics_port, **how)
     tasks = tasks_of(modules, "worker")
     definitions = definitions_of(tasks, processes=how["processes"] is not None)
     if how["name"] is not None:
         check_text("--name", how["name"])
     address = _server(server, key, where)
     settings = _settings(where, tasks, afar=address is not None)
+    custom = context_of(tasks)
     with contextlib.ExitStack() as leaving:
         if metrics_port is not None:
             from stook.cli.metrics_port import metrics_port_open
 
             how["meter"] = leaving.enter_context(metrics_port_open(metrics_port))
-        said = leaving.enter_context(_log(settings))
+        said = leaving.enter_context(worker_log(settings))
         leaving.enter_context(exporting())
+        how["custom"] = custom
         run(_afar(*address, settings, definitions, how, said) if address else _beside(settings, definitions, how, said))
     return 0
-
-
-@contextlib.contextmanager
-def _log(settings: Settings) -> Iterator[Said]:
-    """For people: errors when all is over, unless the command ends with one of its own."""
-    if settings.log_format == "json":
-        with server_log(settings) as said:
-            yield said
-    else:
-        with log_lines(say, settings.log_level.upper()):
-            yield Said(say, lambda _: None)
 
 
 def _server(server: str | None, key: str | None, where: Where) -> tuple[str, str] | None:

@@ -25,7 +25,7 @@ from stook.wiring.task import Task
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["load_task", "load_tasks"]
+__all__ = ["load_app", "load_task", "load_tasks"]
 
 AnyTask = Task[..., Any, Any]
 
@@ -42,6 +42,15 @@ def load_task(target: str) -> AnyTask:
     if found:
         raise ConfigError(f"there are {len(found)} tasks", where=place, hint=f"choose one: {_choices(place, module)}")
     raise ConfigError("there is no task", where=place, hint=_without_task(place, module))
+
+
+def load_app(target: str) -> App | None:
+    """The app that is named; None if it is something else, or nothing is named."""
+    place, name = _split(target)
+    found: Any = _load(place) if name else None
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found if isinstance(found, App) else None
 
 
 def load_tasks(target: str) -> list[AnyTask]:

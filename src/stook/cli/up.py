@@ -33,9 +33,10 @@ def up(
     store refused.
     """
     from stook.cli.serve_here import serve_here
-    from stook.cli.worker_tasks import definitions_of, only, tasks_of
+    from stook.cli.worker_tasks import context_of, definitions_of, only, tasks_of
 
     tasks = tasks_of(modules, "up")
     definitions = definitions_of(tasks, processes=processes is not None)
     url = None if store else only("stores", [task.app.store for task in tasks])
-    return serve_here(listen, store or url, definitions, concurrency=concurrency, processes=processes)
+    how = {"concurrency": concurrency, "processes": processes, "custom": context_of(tasks)}
+    return serve_here(listen, store or url, definitions, **how)

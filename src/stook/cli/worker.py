@@ -12,7 +12,9 @@ __all__ = ["worker"]
 
 
 def worker(
-    *modules: Annotated[str, Parameter(help="FILE.py or package.module, for all its tasks; or with :TASK for one.")],
+    *modules: Annotated[
+        str, Parameter(help="FILE.py or package.module, for all its tasks; :TASK behind it for one, :APP as `App.run`.")
+    ],
     concurrency: Annotated[
         int, Parameter(name=["--concurrency", "-c"], help="Handler calls at once, in coroutines or threads.")
     ] = 10,

@@ -16,16 +16,20 @@ from stook.client.remote_webhooks import RemoteWebhooks
 from stook.client.shapes import item_row
 from stook.client.single import single_request
 from stook.client.submission import Submission
+from stook.client.triggers import AsyncTriggers
 from stook.client.webhooks import AsyncWebhooks
 from stook.core.ids import index_of, parse_id
+from stook.core.task_terms import change_of
 from stook.core.unchanged import UNCHANGED, Unchanged
 from stook.wire.limit import ChangeLimits
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 
     from stook.client.options import BatchOptions, ExecutionOptions
+    from stook.core.policy import ConcurrencyLimit, RateLimit
+    from stook.core.window import Window
     from stook.store.script.read.batch_view import BatchView
     from stook.wire.limit import Limit
     from stook.wire.task import Task
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient"]
 
 
-class AsyncClient:
+class AsyncClient(AsyncTriggers):
     """`Client`, for the coroutines of one event loop: the same calls, awaited.
 
         async with stook.AsyncClient("http://127.0.0.1:8484", key="stk_…") as client:
@@ -111,10 +115,14 @@ class AsyncClient:
         task: str | None = None,
         max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
+        concurrency: ConcurrencyLimit | Sequence[ConcurrencyLimit] | Unchanged | None = UNCHANGED,
+        rate_limit: RateLimit | Sequence[RateLimit] | Unchanged | None = UNCHANGED,
+        window: Window | tuple[str, str] | Unchanged | None = UNCHANGED,
     ) -> Limit:
         """As `App.limit`: of one queue, of one task, or of the project, from the next claim on. What is not given
-        stays. Returns what holds now."""
-        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused)
+        stays. Returns what holds now, and what the task's definition says."""
+        terms = change_of(concurrency=concurrency, rate_limit=rate_limit, window=window)
+        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused, terms=terms)
         return (await self._connection.send(calls.change_limits(body))).limit
 
     async def close(self) -> None:

@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from stook.core.retry_scope import RetryScope
+    from stook.core.schedule import Schedule
     from stook.core.states import BatchState, State
+    from stook.core.terms import TermsChange
     from stook.core.unchanged import Unchanged
     from stook.store.script.cancel_items import CancelledItems
     from stook.store.script.change import Touched
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from stook.store.script.read.limits import LimitRow
     from stook.store.script.read.logs import LogPage
     from stook.store.script.read.narrowed import Narrow
+    from stook.store.script.schedule_row import NewSchedule
 
 __all__ = ["Backend", "Reading"]
 
@@ -100,6 +103,18 @@ class Reading(Backend, Protocol):
         limit: int = 50,
     ) -> BatchPage: ...
 
+    async def emit(self, name: str, payload: bytes) -> str: ...
+
+    async def schedule(self, task: str, new: NewSchedule) -> Schedule: ...
+
+    async def unschedule(self, task: str, name: str, *, cancel_running: bool = True) -> bool: ...
+
+    async def schedules(self, task: str | None = None) -> list[Schedule]: ...
+
+    async def pause_schedule(self, task: str, name: str) -> Schedule: ...
+
+    async def resume_schedule(self, task: str, name: str) -> Schedule: ...
+
     async def limits(self) -> Sequence[LimitRow]: ...
 
     async def change_limits(
@@ -109,4 +124,5 @@ class Reading(Backend, Protocol):
         task: str | None = None,
         max_concurrency: int | Unchanged | None = ...,
         paused: bool | None = None,
+        terms: TermsChange | None = None,
     ) -> LimitRow: ...

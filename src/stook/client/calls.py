@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from stook.client.exact import reader
-from stook.client.request import Request
+from stook.client.request import JSON, UPLOAD, Request, headers_of, query_of
 from stook.wire.action import Acted, Cancel, ChangeBatchLimits, Pause, Resume, Retry
 from stook.wire.batch import Appended, Batch, BatchPage, FailureGroups, NewBatch, Why
 from stook.wire.execution import EditExecution, ExecutionDetail, ExecutionPage, SkipExecution
@@ -56,35 +56,12 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
-UPLOAD: Final = 600.0
-"""Seconds for what a server does with a long body once it has all of it."""
-
-Query = tuple[tuple[str, str], ...]
 
 
 def new_key() -> str:
     """An Idempotency-Key of its own for a request, so that it can be sent again."""
     return uuid.uuid4().hex
-
-
-def _headers(key: str | None, media_type: str | None = None, **others: str) -> tuple[tuple[bytes, bytes], ...]:
-    given = {"content-type": media_type, "idempotency-key": key, **others}
-    return tuple((name.encode(), value.encode()) for name, value in given.items() if value is not None)
-
-
-def _query(given: Mapping[str, object]) -> Query:
-    """What is None is left out."""
-    return tuple((name, _word(value)) for name, value in given.items() if value is not None)
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value)
-    return str(value)
 
 
 def _batch(batch: str, what: str = "") -> str:
@@ -93,12 +70,12 @@ def _batch(batch: str, what: str = "") -> str:
 
 def _post(path: str, body: msgspec.Struct | None, read: Any) -> Request[Any]:
     content = b"" if body is None else msgspec.json.encode(body)
-    return Request(method="POST", path=path, read=read, body=content, headers=_headers(new_key(), JSON))
+    return Request(method="POST", path=path, read=read, body=content, headers=headers_of(new_key(), JSON))
 
 
 def _patch(path: str, body: msgspec.Struct, read: Any, key: str | None) -> Request[Any]:
     content = msgspec.json.encode(body)
-    return Request(method="PATCH", path=path, read=read, body=content, headers=_headers(key, JSON))
+    return Request(method="PATCH", path=path, read=read, body=content, headers=headers_of(key, JSON))
 
 
 # ---------------------------------------------------------------------------------------------------------- batches in
@@ -108,7 +85,7 @@ def create_batch(body: NewBatch | bytes, key: str) -> Request[tuple[Batch, bool]
     """And whether it was made now."""
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return Request(
-        method="POST", path="/batches", read=_created, body=content, headers=_headers(key, JSON), seconds=UPLOAD
+        method="POST", path="/batches", read=_created, body=content, headers=headers_of(key, JSON), seconds=UPLOAD
     )
 
 
@@ -121,9 +98,9 @@ def stream_batch(
         method="POST",
         path="/batches",
         read=_created,
-        query=_query(options),
+        query=query_of(options),
         body=body,
-        headers=_headers(key, media_type, **others),
+        headers=headers_of(key, media_type, **others),
         repeatable=key is not None,
         seconds=UPLOAD,
     )
@@ -135,9 +112,9 @@ def append(batch: str, body: bytes, media_type: str, options: Mapping[str, objec
         method="POST",
         path=_batch(batch, "/items"),
         read=reader(Appended),
-        query=_query(options),
+        query=query_of(options),
         body=body,
-        headers=_headers(None, media_type),
+        headers=headers_of(None, media_type),
     )
 
 
@@ -151,9 +128,9 @@ def submit(body: bytes, wait: float | None) -> Request[tuple[ExecutionDetail, bo
         method="POST",
         path="/executions",
         read=_submitted,
-        query=_query({"wait": wait}),
+        query=query_of({"wait": wait}),
         body=body,
-        headers=_headers(new_key(), JSON),
+        headers=headers_of(new_key(), JSON),
         seconds=wait or 0.0,
     )
 
@@ -182,7 +159,7 @@ def show(batch: str) -> Request[Batch]:
 
 
 def list_batches(**given: object) -> Request[BatchPage]:
-    return Request(method="GET", path="/batches", read=reader(BatchPage), query=_query(given))
+    return Request(method="GET", path="/batches", read=reader(BatchPage), query=query_of(given))
 
 
 def why(batch: str) -> Request[Why]:
@@ -195,13 +172,13 @@ def failures(batch: str) -> Request[FailureGroups]:
 
 def states(batch: str, start: int, count: int) -> Request[bytes]:
     """The number of the state of each execution, one byte each."""
-    query = _query({"from": start, "count": count})
+    query = query_of({"from": start, "count": count})
     return Request(method="GET", path=_batch(batch, "/states"), read=lambda answer: answer.content, query=query)
 
 
 def executions(batch: str, **given: object) -> Request[ExecutionPage]:
     path = _batch(batch, "/executions")
-    return Request(method="GET", path=path, read=reader(ExecutionPage), query=_query(given))
+    return Request(method="GET", path=path, read=reader(ExecutionPage), query=query_of(given))
 
 
 def execution(batch: str, index: int) -> Request[ExecutionDetail]:
@@ -213,7 +190,7 @@ def logs(execution: str, **given: object) -> Request[LogPage]:
         method="GET",
         path=f"/executions/{execution}/logs",
         read=reader(LogPage),
-        query=_query({**given, "format": "json"}),
+        query=query_of({**given, "format": "json"}),
     )
 
 
@@ -236,12 +213,12 @@ def follow_execution(execution: str) -> Request[None]:
 
 def _followed(path: str, query: Mapping[str, object], cursor: str | None) -> Request[None]:
     made = _streamed(path, query)
-    headers = _headers(None, accept="text/event-stream", **({} if cursor is None else {"last-event-id": cursor}))
+    headers = headers_of(None, accept="text/event-stream", **({} if cursor is None else {"last-event-id": cursor}))
     return Request(method="GET", path=path, read=made.read, query=made.query, headers=headers)
 
 
 def _streamed(path: str, query: Mapping[str, object]) -> Request[None]:
-    return Request(method="GET", path=path, read=lambda _: None, query=_query(query))
+    return Request(method="GET", path=path, read=lambda _: None, query=query_of(query))
 
 
 # -------------------------------------------------------------------------------------------------------------- acting

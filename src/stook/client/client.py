@@ -17,17 +17,21 @@ from stook.client.shapes import item_row
 from stook.client.single import single_request
 from stook.client.stepping import Stepping
 from stook.client.submission import Submission
+from stook.client.triggers import BlockingTriggers
 from stook.client.webhooks import Webhooks
 from stook.core.errors import InputError
 from stook.core.ids import index_of, parse_id
+from stook.core.task_terms import change_of
 from stook.core.unchanged import UNCHANGED, Unchanged
 from stook.wire.limit import ChangeLimits
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stook.client.options import BatchOptions, ExecutionOptions
+    from stook.core.policy import ConcurrencyLimit, RateLimit
+    from stook.core.window import Window
     from stook.store.script.read.batch_view import BatchView
     from stook.wire.limit import Limit
     from stook.wire.task import Task
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 
-class Client:
+class Client(BlockingTriggers):
     """Batches of a server, in blocking calls; any number of threads may share one. It needs no event loop and no thread
     of its own. What is not given comes from `STOOK_SERVER` and `STOOK_KEY`; `retry_seconds` is how long a request is
     tried again while the server is not there, busy or starting.
@@ -123,10 +127,14 @@ class Client:
         task: str | None = None,
         max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
+        concurrency: ConcurrencyLimit | Sequence[ConcurrencyLimit] | Unchanged | None = UNCHANGED,
+        rate_limit: RateLimit | Sequence[RateLimit] | Unchanged | None = UNCHANGED,
+        window: Window | tuple[str, str] | Unchanged | None = UNCHANGED,
     ) -> Limit:
         """As `App.limit`: of one queue, of one task, or of the project, from the next claim on. What is not given
-        stays. Returns what holds now."""
-        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused)
+        stays. Returns what holds now, and what the task's definition says."""
+        terms = change_of(concurrency=concurrency, rate_limit=rate_limit, window=window)
+        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused, terms=terms)
         return (self._caller.call(self._connection.send(calls.change_limits(body)))).limit
 
     def close(self) -> None:

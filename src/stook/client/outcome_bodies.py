@@ -11,6 +11,8 @@ from stook.core.outcome import Settlement
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from stook.core.outcome import Trouble
+
 __all__ = ["MOST", "outcome_bodies"]
 
 MOST: Final = 4 * 2**20
@@ -36,7 +38,7 @@ def outcome_bodies(settlements: Sequence[Settlement], most: int = MOST) -> Itera
 
 def _parts(whole: Settlement, most: int) -> Iterator[tuple[Settlement, int]]:
     """With about how many bytes each has."""
-    troubled = sum(_ROW + len(one.message) + len(one.traceback) for one in whole.troubles)
+    troubled = sum(map(_weight, whole.troubles))
     size = troubled + sum(map(len, whole.results)) + _ROW * len(whole.results)
     if whole.logs:
         # First, and by themselves: a lease goes with its last outcome, and what comes after it is left out.
@@ -59,13 +61,19 @@ def _parts(whole: Settlement, most: int) -> Iterator[tuple[Settlement, int]]:
         yield _cut(whole, slice(start, None), slice(0)), weight
     start = weight = 0
     for place, one in enumerate(whole.troubles):
-        length = _ROW + len(one.message) + len(one.traceback)
+        length = _weight(one)
         if place > start and weight + length > most:
             yield _cut(whole, slice(0), slice(start, place)), weight
             start, weight = place, 0
         weight += length
     if start < len(whole.troubles):
         yield _cut(whole, slice(0), slice(start, None)), weight
+
+
+def _weight(one: Trouble) -> int:
+    calls = sum(2 * _ROW + len(wait.child.payload) for wait in one.waits if wait.child is not None)
+    memos = sum(_ROW + len(memo.value) for memo in one.memos)
+    return _ROW + len(one.message) + len(one.traceback) + calls + memos
 
 
 def _logs(whole: Settlement, most: int) -> Iterator[tuple[Settlement, int]]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from stook.client.calls import JSON, NDJSON
+from stook.client.calls import NDJSON
+from stook.client.request import JSON
 from stook.core.errors import InputError
 from stook.core.payload import encode, encode_many
 

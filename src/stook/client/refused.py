@@ -10,7 +10,16 @@ import msgspec
 
 from stook.client.tries import wanted_pause
 from stook.core import errors
-from stook.core.errors import DuplicateKeys, PayloadTooLarge, QuotaExceeded, StookError
+from stook.core.errors import (
+    BadItem,
+    DuplicateKey,
+    DuplicateKeys,
+    InvokeError,
+    InvokeManyError,
+    PayloadTooLarge,
+    QuotaExceeded,
+    StookError,
+)
 from stook.wire.problem import Problem, QuotaProblem, Refused
 
 if TYPE_CHECKING:
@@ -21,6 +30,7 @@ __all__ = ["CLASSES", "RefusedAnswer", "error_of", "problem_behind", "raised"]
 CLASSES: Final[dict[str, type[StookError]]] = {
     "stook_error": StookError,
     "config_error": errors.ConfigError,
+    "unsupported_by_backend": errors.UnsupportedByBackend,
     "missing_extra": errors.MissingExtra,
     "not_installed": errors.NotInstalled,
     "schema_too_new": errors.SchemaTooNew,
@@ -31,6 +41,16 @@ CLASSES: Final[dict[str, type[StookError]]] = {
     "blocked_address": errors.BlockedAddress,
     "duplicate_keys": DuplicateKeys,
     "not_found": errors.NotFound,
+    "execution_not_found": errors.ExecutionNotFound,
+    "invoke_error": errors.InvokeError,
+    "unknown_task": errors.UnknownTask,
+    "unknown_queue": errors.UnknownQueue,
+    "not_invocable": errors.NotInvocable,
+    "payload_invalid": errors.PayloadValidationError,
+    "duplicate_key": errors.DuplicateKey,
+    "invoke_many_error": errors.InvokeManyError,
+    "throttled": errors.Throttled,
+    "result_pruned": errors.ResultPruned,
     "conflict": errors.Conflict,
     "key_conflict": errors.KeyConflict,
     "no_encryption_key": errors.NoEncryptionKey,
@@ -104,6 +124,11 @@ def error_of(problem: Problem, server: str, *, first_index: int = 0, retry_after
     error.index = index
     error.where = server if index is None else f"{server}, item {index}"
     error.hint = problem.hint
+    if isinstance(error, InvokeError) and problem.errors is not None:
+        error.errors = [
+            BadItem(None if one.index is None else one.index + first_index, one.code, one.path, one.message)
+            for one in problem.errors
+        ]
     return error
 
 
@@ -115,6 +140,10 @@ def _made(kind: type[StookError], problem: Problem, index: int | None, retry_aft
         twice = _TWICE.search(problem.message)
         key, earlier = (ast.literal_eval(twice[1]), int(twice[2])) if twice else ("", 0)
         return kind([(key, index or 0, earlier)])
+    if issubclass(kind, DuplicateKey):
+        return kind(problem.message, existing_id=problem.existing_id)
+    if issubclass(kind, InvokeManyError):
+        return kind(problem.message, committed=0, index=index or 0)
     if issubclass(kind, QuotaExceeded):
         return _quota_exceeded(kind, problem, retry_after)
     return kind(problem.message)

@@ -11,6 +11,7 @@ from stook.client import calls
 from stook.client.exact import in_shape
 from stook.client.following import follow, stream_rows
 from stook.client.refused import problem_behind
+from stook.client.remote_triggers import RemoteTriggers
 from stook.client.shapes import batch_view, execution_view, failure_group, item_row, limit_row, log_entry
 from stook.core.errors import Conflict, NotFound, OptionError
 from stook.core.ids import batch_of, execution_id, parse_id
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from stook.client.request import Request
     from stook.core.retry_scope import RetryScope
     from stook.core.states import BatchState
+    from stook.core.terms import TermsChange
     from stook.core.unchanged import Unchanged
     from stook.store.script.read.batch_view import BatchView
     from stook.store.script.read.execution_view import ExecutionView
@@ -52,7 +54,7 @@ _NAMES: Final = 200
 _SHOWS_BATCH: Final = frozenset({"snapshot", "progress", "end"})
 
 
-class RemoteBackend:
+class RemoteBackend(RemoteTriggers):
     """Implements `Reading`, `Waits` and `WaitsForItem`."""
 
     def __init__(self, connection: Connection) -> None:
@@ -289,8 +291,9 @@ class RemoteBackend:
         task: str | None = None,
         max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
+        terms: TermsChange | None = None,
     ) -> LimitRow:
-        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused)
+        body = ChangeLimits.of(queue, task, max_concurrency, paused=paused, terms=terms)
         return limit_row((await self._connection.send(calls.change_limits(body))).limit)
 
     async def delete(self, batch_id: bytes) -> None:

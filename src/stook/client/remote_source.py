@@ -1,6 +1,6 @@
 """Work for workers that have nothing but HTTP: `stook.worker.source.Source` over a server's `/api/v1/worker`.
 
-    loop     claim, settle, wait ──▶ one client          thread   renew ──▶ a client of its own
+    loop     claim, settle, remember, wait ──▶ one client          thread   renew ──▶ a client of its own
 
 What a server cannot answer now is `StoreUnavailable`, and is tried again by whoever asked; a key that it refuses is a
 `StoreError`, which ends the worker.
@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from stook.client.address import read_address
-from stook.client.outcome_bodies import outcome_bodies
+from stook.client.outcome_bodies import MOST, outcome_bodies
 from stook.client.server_answer import checked, no_answer
-from stook.core.errors import StoreError, StoreUnavailable
+from stook.core.errors import StoreError, StoreUnavailable, UnsupportedByBackend
 from stook.core.secret_text import check_chosen
 from stook.core.work import Renewed, Settled
 from stook.wire.work import (
     MSGPACK,
     ClaimWork,
     KeepLogs,
+    Remembered,
+    RememberWork,
     RenewLeases,
     SeeWorker,
     SettleWork,
@@ -36,11 +38,11 @@ from stook.wire.work import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from stook.core.log import AttemptLogs
     from stook.core.outcome import Settlement
-    from stook.core.work import Claim, Claimed
+    from stook.core.work import Claim, Claimed, Remember
     from stook.wire.work import SeeTask
 
 __all__ = ["RemoteSource"]
@@ -50,6 +52,10 @@ PATIENCE: Final = 30.0
 CONNECT: Final = 10.0
 POLL: Final = 20.0
 """Seconds that a request for news stays open: less than what proxies close by themselves."""
+_ABSENT: Final = frozenset({404, 405})
+_MOST_WRITES: Final = 10_000
+_ROW: Final = 64
+"""Bytes around a write."""
 SHORT: Final = 0.05
 """Seconds; nobody is asked for news for less."""
 
@@ -75,9 +81,10 @@ class RemoteSource:
         """Of the first claim since the last request for news."""
         self.refused: StoreError | None = None
 
-    async def see(self, worker: str, host: str, process: str, tasks: list[SeeTask]) -> None:
-        """Says that the worker lives, and what its tasks are."""
-        await self._post("seen", SeeWorker(worker=worker, host=host, process=process, tasks=tasks))
+    async def see(self, worker: str, host: str, process: str, tasks: list[SeeTask], known: Sequence[str] = ()) -> None:
+        """Says that the worker lives, and what its tasks are; `known` as in `SeeWorker`."""
+        seen = SeeWorker(worker=worker, host=host, process=process, tasks=tasks, known=list(known))
+        await self._post("seen", seen)
 
     async def forget(self, worker: str) -> None:
         """Says that the worker has ended and holds nothing."""
@@ -127,6 +134,20 @@ class RemoteSource:
             raise no_answer(self.server, error) from error
         return unpack(self._content(response), Renewed)
 
+    async def remember(self, writes: Sequence[Remember]) -> Sequence[int]:
+        """In as many requests as it takes; what is sent twice is stored once. `UnsupportedByBackend` where the server
+        is older than durable executions."""
+        lost: list[int] = []
+        for body in _remember_bodies(writes):
+            try:
+                raw = await self.ask("remember", RememberWork(writes=body))
+            except LookupError:
+                raise UnsupportedByBackend(
+                    f"the server at {self.server} does not store steps", hint="it is older than this worker"
+                ) from None
+            lost.extend(unpack(raw, Remembered).lost)
+        return lost
+
     async def keep_logs(self, logs: Sequence[AttemptLogs]) -> None:
         await self._post("logs", KeepLogs(logs=list(logs)))
 
@@ -146,6 +167,10 @@ class RemoteSource:
         del self._polls[names]
         return poll.result()
 
+    async def ask(self, path: str, made: object) -> bytes:
+        """The answer to a request that an older server does not know: then `LookupError`."""
+        return await self._post(path, made, absent=True)
+
     async def close(self) -> None:
         for poll in self._polls.values():
             poll.cancel()
@@ -161,12 +186,15 @@ class RemoteSource:
         asked = WaitForWork(tasks=list(tasks), since=since, timeout=POLL)
         return unpack(await self._post("wait", asked, POLL + CONNECT), Waited).news
 
-    async def _post(self, path: str, made: object, patience: float = PATIENCE) -> bytes:
+    async def _post(self, path: str, made: object, patience: float = PATIENCE, *, absent: bool = False) -> bytes:
+        """With `absent`, `LookupError` where the server has no such address."""
         timeout = httpx.Timeout(patience, connect=CONNECT)
         try:
             response = await self._client.post(path, content=pack(made), timeout=timeout)
         except httpx.HTTPError as error:
             raise no_answer(self.server, error) from error
+        if absent and response.status_code in _ABSENT:
+            raise LookupError(path)
         return self._content(response)
 
     def _content(self, response: httpx.Response) -> bytes:
@@ -177,6 +205,20 @@ class RemoteSource:
         except StoreError as error:
             self.refused = error
             raise
+
+
+def _remember_bodies(writes: Sequence[Remember]) -> Iterator[list[Remember]]:
+    body: list[Remember] = []
+    size = 0
+    for one in writes:
+        weight = sum(len(memo.key) + len(memo.value) for memo in one.memos) + _ROW
+        if body and (size + weight > MOST or len(body) == _MOST_WRITES):
+            yield body
+            body, size = [], 0
+        body.append(one)
+        size += weight
+    if body:
+        yield body
 
 
 def _seen(poll: asyncio.Task[bool]) -> None:

@@ -81,7 +81,7 @@ class Result(Generic[T]):
             case State.failed:
                 error = self.error
                 what = "failed" if error is None else f"{error.type}: {error.message}"
-                raise ExecutionFailed(what, index=self.index)
+                raise ExecutionFailed(what, error=error, index=self.index)
             case _:
                 raise ExecutionFailed(f"is {self.state}, not finished", index=self.index)
 

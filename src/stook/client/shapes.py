@@ -10,6 +10,7 @@ import msgspec
 from stook.core.ids import batch_of, parse_id
 from stook.core.phase import Counters
 from stook.core.states import BatchState, State
+from stook.core.terms import NO_TERMS
 from stook.store.script.read.batch_view import BatchView
 from stook.store.script.read.ending import ItemError
 from stook.store.script.read.execution_view import Attempt, Change, ExecutionView
@@ -137,7 +138,10 @@ def limit_row(shape: Limit) -> LimitRow:
     limits = (shape.max_concurrency, shape.paused, shape.running)
     if shape.queue is not None:
         return LimitRow("queue", shape.queue, *limits)
-    return LimitRow("project", "", *limits) if shape.task is None else LimitRow("task", shape.task, *limits)
+    if shape.task is None:
+        return LimitRow("project", "", *limits)
+    said = (None, NO_TERMS) if shape.declared is None else (shape.declared.max_concurrency, shape.declared.terms)
+    return LimitRow("task", shape.task, *limits, shape.terms, *said)
 
 
 def log_entry(shape: LogLine) -> LogEntry:

@@ -41,7 +41,9 @@ class Bells(Protocol):
 
 
 class BellsOfItems(Protocol):
-    async def item(self, batch_id: bytes, *, index: int | None = None, key: str | None = None) -> ExecutionView: ...
+    async def item(
+        self, batch_id: bytes, *, index: int | None = None, key: str | None = None, waited: bool = False
+    ) -> ExecutionView: ...
 
     async def wait_for_item(self, batch_id: bytes, index: int, after: int = 0) -> bytes | None: ...
 
@@ -65,24 +67,30 @@ async def looks(bells: Bells, batch_id: bytes, timeout: float | None) -> AsyncGe
 
 
 class ItemBells:
-    """Implements `WaitsForItem` by the bells of a store in this process."""
+    """Implements `WaitsForItem` by the bells of a store in this process. `prunes`: what has ended may be kept no
+    longer, which is `ResultPruned` for who begins to wait then."""
 
-    def __init__(self, bells: BellsOfItems) -> None:
+    def __init__(self, bells: BellsOfItems, *, prunes: bool = False) -> None:
         self._bells = bells
+        self._prunes = prunes
 
     async def end_of_item(self, batch_id: bytes, index: int, timeout: float | None) -> ItemRow | bytes | None:
         try:
             return await asyncio.wait_for(self._ended(batch_id, index), timeout)
         except TimeoutError:
-            return None
+            # A last look: of no time at all, it is the only one.
+            found = (await self._bells.item(batch_id, index=index, waited=True)).item
+            return found if found.state in TERMINAL else None
 
     async def _ended(self, batch_id: bytes, index: int) -> ItemRow | bytes:
         after = 0
+        if self._prunes:
+            await self._bells.item(batch_id, index=index)
         while True:
             returned = await self._bells.wait_for_item(batch_id, index, after)
             if returned is not None:
                 return returned
-            view = await self._bells.item(batch_id, index=index)
+            view = await self._bells.item(batch_id, index=index, waited=True)
             if view.item.state in TERMINAL:
                 return view.item
             after = view.batch.settled  # it was taken up again since

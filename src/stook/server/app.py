@@ -128,7 +128,12 @@ class _Path:
                 field="Idempotency-Key",
             )
         with called_with(request.headers):
-            return await once(call, once_key, route.handler)
+            return await once(call, once_key, route.handler, limit=_limit(self._services) if route.large else None)
+
+
+def _limit(services: Services) -> int:
+    """Bytes of a body that holds payloads."""
+    return max(services.limits.batch_bytes, 2 * services.blobs.most)
 
 
 def _refused(refusal: Refusal, scope: Scope) -> Response:

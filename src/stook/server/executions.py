@@ -240,6 +240,7 @@ ROUTES = [
         body=NewExecution,
         answers=((201, ExecutionDetail), (202, ExecutionDetail), (200, ExecutionDetail)),
         once=True,
+        large=True,
     ),
     Route(
         method="GET",

@@ -31,13 +31,15 @@ class ShownOnce(Response):
         self.kept = kept
 
 
-async def once(call: Call, key: str, handler: Callable[[Call], Awaitable[Response]]) -> Response:
+async def once(
+    call: Call, key: str, handler: Callable[[Call], Awaitable[Response]], *, limit: int | None = None
+) -> Response:
     """What was refused is not kept: the key is free for a request that is put right. What was done under the key and
-    not answered is not done again: the handler's act finds that, and it answers."""
+    not answered is not done again: the handler's act finds that, and it answers. `limit` as in `Call.raw`."""
     requests = call.tenant.requests
     url = call.request.url
     path = f"{url.path}?{url.query}" if url.query else url.path
-    digest = hashlib.sha256(await call.raw()).hexdigest()
+    digest = hashlib.sha256(await call.raw(limit)).hexdigest()
     before = await requests.begin(key, call.request.method, path, digest)
     match before:
         case Ticket():

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from stook.server.call import Call
-    from stook.store.script.read.limits import LimitRow
 
 __all__ = ["ROUTES"]
 
 
 async def list_limits(call: Call) -> Response:
-    return answer(LimitPage([_limit_of(row) for row in await call.tenant.engine.limits()]))
+    return answer(LimitPage([Limit.of(row) for row in await call.tenant.engine.limits()]))
 
 
 async def change_limits(call: Call) -> Response:
@@ -34,19 +33,10 @@ async def change_limits(call: Call) -> Response:
         task=body.task,
         max_concurrency=UNCHANGED if body.max_concurrency is msgspec.UNSET else body.max_concurrency,
         paused=body.paused,
+        terms=body.terms(),
         by=by,
     )
-    return answer(LimitChanged(_limit_of(row), action_of(by.action)))
-
-
-def _limit_of(row: LimitRow) -> Limit:
-    return Limit(
-        queue=row.name if row.scope == "queue" else None,
-        task=row.name if row.scope == "task" else None,
-        max_concurrency=row.max_concurrency,
-        paused=row.paused,
-        running=row.running,
-    )
+    return answer(LimitChanged(Limit.of(row), action_of(by.action)))
 
 
 ROUTES = [

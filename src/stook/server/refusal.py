@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 
-from stook.core.errors import DuplicateKeys, OptionError, QuotaExceeded, StookError
+from stook.core.errors import DuplicateKey, DuplicateKeys, InvokeError, OptionError, QuotaExceeded, StookError
 from stook.wire.batch import NewBatch
-from stook.wire.problem import Problem, QuotaProblem, Refused
+from stook.wire.problem import ItemProblem, Problem, QuotaProblem, Refused
 
 __all__ = ["RETRY_AFTER", "STATUS", "Refusal", "invalid_json", "no_room", "refusal_of", "wrong_shape"]
 
@@ -21,6 +21,7 @@ STATUS: Final[dict[str, int]] = {
     "stook_error": 500,
     "config_error": 400,
     "missing_extra": 415,
+    "unsupported_by_backend": 400,
     "not_installed": 503,
     "schema_too_new": 503,
     "input_error": 400,
@@ -30,6 +31,16 @@ STATUS: Final[dict[str, int]] = {
     "blocked_address": 400,
     "duplicate_keys": 400,
     "not_found": 404,
+    "execution_not_found": 404,
+    "invoke_error": 400,
+    "unknown_task": 404,
+    "unknown_queue": 404,
+    "not_invocable": 409,
+    "payload_invalid": 400,
+    "duplicate_key": 409,
+    "invoke_many_error": 409,
+    "throttled": 409,
+    "result_pruned": 410,
     "conflict": 409,
     "key_conflict": 409,
     "no_encryption_key": 409,
@@ -50,6 +61,7 @@ STATUS: Final[dict[str, int]] = {
 _FIELD: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _UNKNOWN: Final = re.compile(r"^Object contains unknown field `(.*?)`")
 _MISSING: Final = re.compile(r"^Object missing required field `(.*?)`")
+_TOLD: Final = 1000
 _WORD: Final = re.compile(r"[a-z_]+")
 
 
@@ -94,9 +106,16 @@ def refusal_of(error: StookError) -> Refusal:
     message = error.message if error.where is None else f"{error.where}: {error.message}"
     if isinstance(error, DuplicateKeys):
         message = f"{error.message} (items {', '.join(str(index) for _, index, _ in error.pairs[:10])})"
-    clean = message.encode(errors="backslashreplace").decode()
-    hint = None if error.hint is None else error.hint.encode(errors="backslashreplace").decode()
+    clean = _clean(message)
+    hint = None if error.hint is None else _clean(error.hint)
     made = Refusal(STATUS[error.code], error.code, clean, hint=hint, index=error.index, field=_option(error))
+    if isinstance(error, InvokeError) and error.errors:
+        made.problem.errors = [
+            ItemProblem(index=one.index, code=one.code, path=_clean(one.path), message=_clean(one.message))
+            for one in error.errors[:_TOLD]
+        ]
+    if isinstance(error, DuplicateKey):
+        made.problem.existing_id = error.existing_id
     if isinstance(error, QuotaExceeded):
         used = None if error.limit == "max_rate" else max(0, error.most - error.room)
         made.problem.quota = QuotaProblem(
@@ -105,6 +124,10 @@ def refusal_of(error: StookError) -> Refusal:
         if error.retry_after is not None:
             made.headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
     return made
+
+
+def _clean(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _option(error: StookError) -> str | None:

@@ -37,5 +37,7 @@ class Route:
     """Of the request, where they mean something."""
     once: bool = False
     """With an Idempotency-Key the answer is kept and given again."""
+    large: bool = False
+    """The body holds payloads."""
     query_of_streams: bool = False
     """The query is for streamed bodies alone."""

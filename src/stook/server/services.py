@@ -50,7 +50,7 @@ class Services:
         self.store = TimedStore(self.store, self.figures.wrote)
         self.keys = Keys(self.store)
         self.projects = Projects(self.store)
-        self.tenants = Tenants(self.store, self.blobs)
+        self.tenants = Tenants(self.store, self.blobs, self.figures.workers)
         self.uploads = Uploads(self.limits.uploads)
         self.figures.http.uploads.set_function(lambda: self.uploads.running)
         self.paces = Paces(self.clock)

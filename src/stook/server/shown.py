@@ -274,4 +274,5 @@ def task_of(view: TaskView) -> Task:
         schema=None if view.schema is None else msgspec.json.decode(view.schema),
         seen_at=stamp(view.seen_at),
         workers=view.workers,
+        invocable=view.invocable,
     )

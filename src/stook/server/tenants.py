@@ -16,6 +16,7 @@ from stook.engine.webhooks import Webhooks
 from stook.telemetry.tracing import publishing
 
 if TYPE_CHECKING:
+    from stook.core.tally import Tally
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
 
@@ -28,9 +29,10 @@ MOST: Final = 1000
 class Tenant:
     """One project."""
 
-    def __init__(self, store: Store, blobs: Blobs, project: str) -> None:
+    def __init__(self, store: Store, blobs: Blobs, project: str, tally: Tally | None = None) -> None:
         self.project = project
         self.engine = Engine(store, blobs, project=project)
+        self.engine.tally = tally
         self.engine.publishing = publishing
         self.owned = Owned(store, project)
         self.receiving = Receiving(self.engine)
@@ -42,15 +44,16 @@ class Tenant:
 
 
 class Tenants:
-    def __init__(self, store: Store, blobs: Blobs) -> None:
+    def __init__(self, store: Store, blobs: Blobs, tally: Tally | None = None) -> None:
         self._store = store
         self._blobs = blobs
+        self._tally = tally
         self._there: OrderedDict[str, Tenant] = OrderedDict()
 
     def of(self, project: str) -> Tenant:
         found = self._there.get(project)
         if found is None:
-            found = self._there[project] = Tenant(self._store, self._blobs, project)
+            found = self._there[project] = Tenant(self._store, self._blobs, project, self._tally)
             if len(self._there) > MOST:
                 self._there.popitem(last=False)
         else:

@@ -10,6 +10,7 @@ import msgspec
 from stook.core.payload_check import Invalid, check_many
 from stook.server.refusal import Refusal
 from stook.server.worker_logs import check_logs
+from stook.server.worker_memos import check_suspension
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +44,7 @@ def check_settlements(settlements: Sequence[Settlement]) -> None:
             after = trouble.retry_after
             if after is not None and not (math.isfinite(after) and 0 <= after <= _LATEST):
                 raise _wrong(place, "troubles", f"retry_after={after!r} is no number of seconds from 0 to {_LATEST:g}")
+            check_suspension(f"settlement {place}, offset {trouble.offset}", trouble)
         check_logs(place, one.logs)
         checked = check_many(one.results)
         if isinstance(checked, Invalid):

@@ -1,6 +1,6 @@
 """Workers that have nothing but HTTP: they claim, settle and renew as those beside the store do.
 
-    seen ─▶ claim ─▶ … renew, logs … ─▶ settle ─▶ claim ─▶ nothing there? wait ─▶ … ─▶ gone
+    seen ─▶ claim ─▶ … renew, logs, remember … ─▶ settle ─▶ claim ─▶ nothing there? wait ─▶ … ─▶ gone
 
 The tokens of its leases are what a worker's word counts for: random numbers that nobody else knows.
 """
@@ -16,17 +16,23 @@ import msgspec
 from starlette.responses import Response
 
 from stook.core.work import Claim
-from stook.engine.catalogue import TaskEntry
 from stook.server.call import unsupported
 from stook.server.refusal import Refusal, wrong_shape
 from stook.server.route import Route
 from stook.server.worker_checks import check_schemas, check_settlements, check_token
 from stook.server.worker_logs import check_logs
+from stook.server.worker_memos import check_remembers
+from stook.server.worker_outside import do_outside
+from stook.server.worker_registration import register_seen
+from stook.store.script.register import forget_deployment
 from stook.store.script.worker_row import forget_worker, see_worker
+from stook.wire.outside import AskOutside
 from stook.wire.work import (
     MSGPACK,
     ClaimWork,
     KeepLogs,
+    Remembered,
+    RememberWork,
     RenewLeases,
     SeeWorker,
     SettleWork,
@@ -91,6 +97,20 @@ async def keep_logs(call: Call) -> Response:
     return Response(status_code=204)
 
 
+async def remember(call: Call) -> Response:
+    """Answers once all of it is durable. What is sent twice is stored once."""
+    body = await _body(call, RememberWork, LEAST_BYTES + 2 * call.services.blobs.most)
+    check_remembers(body.writes)
+    lost = await call.services.worker_claims.source(call.key.project).remember(body.writes)
+    return _packed(Remembered(list(lost)))
+
+
+async def outside(call: Call) -> Response:
+    """What a handler asks for beside its own execution. Not remembered: asked twice it is done twice."""
+    body = await _body(call, AskOutside, LEAST_BYTES + 2 * call.services.blobs.most)
+    return _packed(await do_outside(call.tenant.engine, body.asked))
+
+
 async def renew(call: Call) -> Response:
     """What was lost, and what shall be stopped. With `lease` 0 nothing is prolonged."""
     body = await _body(call, RenewLeases)
@@ -104,7 +124,7 @@ async def seen(call: Call) -> Response:
     names = json.dumps(sorted(task.name for task in body.tasks))
     worker, project = _named(call, body.worker), call.key.project
     await call.services.store.write(see_worker, worker, body.host, body.process, names, project)
-    await call.tenant.catalogue.see([TaskEntry(one.name, one.queue, one.policy, one.schema) for one in body.tasks])
+    await register_seen(call.services.store, project, worker, body)
     return Response(status_code=204)
 
 
@@ -112,6 +132,7 @@ async def gone(call: Call) -> Response:
     """The worker ended in order, and holds nothing."""
     body = await _body(call, WorkerGone)
     await call.services.store.write(forget_worker, _named(call, body.worker))
+    await call.services.store.write(forget_deployment, _named(call, body.worker))
     return Response(status_code=204)
 
 
@@ -178,6 +199,26 @@ ROUTES = [
         summary="Say what leased work has logged so far",
         sends=(MSGPACK,),
         answers=((204, None),),
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/worker/remember",
+        name="remember_work",
+        scope="worker",
+        handler=remember,
+        summary="Store what leased work remembers: steps, states, versions",
+        sends=(MSGPACK,),
+        answers=((200, MSGPACK),),
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/worker/outside",
+        name="ask_outside",
+        scope="worker",
+        handler=outside,
+        summary="Emit, cancel or schedule, for a handler",
+        sends=(MSGPACK,),
+        answers=((200, MSGPACK),),
     ),
     Route(
         method="POST",

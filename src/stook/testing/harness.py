@@ -74,7 +74,10 @@ class Harness:
             while True:
                 rounds += 1
                 await sweep_once(session.store)
-                async with session.working(definitions, concurrency=concurrency, maintained=False) as worker:
+                working = session.working(
+                    definitions, concurrency=concurrency, maintained=False, custom=self.app.context
+                )
+                async with working as worker:
                     await worker.drain()
                 if not await sweep_once(session.store):
                     return rounds
@@ -87,6 +90,7 @@ class Harness:
         session, portal = self._open()
         names = [one.name for one in tasks or tuple(self.app.tasks.values())]
         found: list[str] = []
+        portal.call(sweep_once(session.store))  # what earlier ones held may be due again
         while len(found) < items:
             claim = Claim(worker="crashed", tasks=names, items=items - len(found), idle=not found, lease=lease)
             slices = portal.call(session.new_source().claim(claim)).slices
@@ -94,6 +98,10 @@ class Harness:
             if not slices or slices[0].exclusive:
                 break
         return found
+
+    def opened(self) -> tuple[Session, Portal]:
+        """The open store and the thread that everything of it runs on."""
+        return self._open()
 
     def _open(self) -> tuple[Session, Portal]:
         if self._session is None or self._portal is None:

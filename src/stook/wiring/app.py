@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, overload
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
-from stook.config.settings import read_settings
 from stook.core.errors import ConfigError
 from stook.core.payload import decode
-from stook.core.policy import BatchConfig, FailurePolicy, RetryPolicy, TaskPolicy
+from stook.core.policy import BatchConfig, ConcurrencyLimit, FailurePolicy, RateLimit, RetryPolicy, TaskPolicy
+from stook.core.retention import KEEP, Retention
+from stook.core.task_terms import change_of, terms_of
+from stook.core.triggers import Trigger, triggers_of
 from stook.core.unchanged import UNCHANGED, Unchanged
+from stook.wiring.app_logger import check_logger, hear_stook, hear_task
+from stook.wiring.blocking import Blocking
+from stook.wiring.definitions import EventDef, TaskDef, definitions_of, events_of, queue_of
+from stook.wiring.invoking import Invoking
+from stook.wiring.operating import CustomContext, Operating
+from stook.wiring.scheduling import Scheduling
 from stook.wiring.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from stook.client.batch import AsyncBatch, Batch
-    from stook.wiring.opened import Opened
-    from stook.wiring.portal import Portal
-    from stook.wiring.session import Session
+    from stook.core.window import Window
 
 __all__ = ["App"]
 
@@ -38,7 +44,7 @@ class Register(Protocol):
     def __call__(self, handler: Callable[P, T], /) -> Task[P, T, T]: ...
 
 
-class App:
+class App(Invoking, Scheduling, Operating):
     """Tasks are registered on it, batches submitted through it. The store is `store`, else `STOOK_URL`, else
     `stook.db` in the current folder; it is opened at the first use and closed with `close()` or at exit.
 
@@ -52,16 +58,47 @@ class App:
             batch.wait()
     """
 
-    def __init__(self, name: str, *, store: str | None = None, project: str | None = None) -> None:
-        if not name:
-            raise ConfigError("an app needs a name")
-        self.name = name
-        self.tasks: dict[str, Task[..., Any, Any]] = {}
-        self.store, self.project = store, project
-        self._lock = threading.RLock()
-        self._own: Opened | None = None
-        self._inherited: list[Opened] = []
-        self._lent: tuple[Session, Portal] | None = None
+    def __init__(
+        self,
+        name: str,
+        *,
+        store: str | None = None,
+        project: str | None = None,
+        api_key: str | None = None,
+        pool: Any = None,
+        tasks: Sequence[TaskDef] = (),
+        events: Sequence[EventDef] = (),
+        context: CustomContext | None = None,
+        logger: Any = None,
+        clock: Callable[[], int] | None = None,
+        strict_steps: bool = False,
+    ) -> None:
+        """`api_key` goes with a store that is a server's `http(s)://…`. `pool` is asyncpg's or psycopg's, or an engine
+        of SQLAlchemy: instead of `store` it says where, and stays the caller's. `tasks` and `events` are catalogue
+        entries this program invokes or emits without running them. `context` are values that every handler's context
+        has as attributes, or a factory of an async context manager of them, entered while workers run. `strict_steps`:
+        a step's name used twice is an error.
+        `logger` is a `logging.Logger`, or anything with debug, info, warning and error: what handlers say with
+        `ctx.logger` goes there, and what stook warns of. `clock` gives microseconds since the epoch in the place of the
+        database's clock, for tests."""
+        super().__init__(name, store=store, project=project, api_key=api_key, pool=pool, clock=clock)
+        self.definitions = definitions_of(tasks)
+        self.events = events_of(events)
+        self.context: CustomContext = {} if context is None else context
+        if not isinstance(self.context, Mapping) and not callable(self.context):
+            raise ConfigError(f"context={context!r} is no mapping", hint="nor a factory of a context manager of one")
+        if not isinstance(strict_steps, bool):
+            raise ConfigError(f"strict_steps={strict_steps!r} is neither True nor False")
+        self.logger = logger
+        if logger is not None:
+            check_logger(logger)
+            hear_stook(self, logger)
+        self.strict_steps = strict_steps
+
+    @cached_property
+    def sync(self) -> Blocking:
+        """The coroutines of this app, blocking: `app.sync.invoke(…)`."""
+        return Blocking(self)
 
     @overload
     def task(self, handler: Callable[P, Coroutine[Any, Any, T]], /) -> Task[P, Coroutine[Any, Any, T], T]: ...
@@ -72,10 +109,10 @@ class App:
     @overload
     def task(
         self,
-        name: str | None = None,
+        name: str | TaskDef | None = None,
         /,
         *,
-        queue: str = ...,
+        queue: str | None = ...,
         max_attempts: int = ...,
         retry: RetryPolicy | None = ...,
         max_losses: int = ...,
@@ -86,6 +123,12 @@ class App:
         cancel_grace: float = ...,
         payload: Any = ...,
         returns: Any = ...,
+        triggers: Trigger | Sequence[Trigger] | None = ...,
+        concurrency: int | ConcurrencyLimit | Sequence[ConcurrencyLimit] | None = ...,
+        rate_limit: RateLimit | Sequence[RateLimit] | None = ...,
+        window: Window | tuple[str, str] | None = ...,
+        retention: Retention = ...,
+        strict_steps: bool | None = ...,
     ) -> Register: ...
 
     def task(
@@ -93,7 +136,7 @@ class App:
         name: Any = None,
         /,
         *,
-        queue: str = "default",
+        queue: str | None = None,
         max_attempts: int = 3,
         retry: RetryPolicy | None = None,
         max_losses: int = 3,
@@ -104,31 +147,72 @@ class App:
         cancel_grace: float = 30.0,
         payload: Any = None,
         returns: Any = None,
+        triggers: Trigger | Sequence[Trigger] | None = None,
+        concurrency: int | ConcurrencyLimit | Sequence[ConcurrencyLimit] | None = None,
+        rate_limit: RateLimit | Sequence[RateLimit] | None = None,
+        window: Window | tuple[str, str] | None = None,
+        retention: Retention = KEEP,
+        strict_steps: bool | None = None,
     ) -> Any:
         """Registers a function as a task; it stays callable as a plain function. The name defaults to
-        `module.function`; `payload` and `returns` override the annotations that values are checked against."""
+        `module.function`; a `TaskDef` gives name, queue and types. `payload` and `returns` override the annotations
+        that values are checked against. `concurrency` is executions in flight over all workers, one limit or several;
+        `rate_limit` how many may start in a time; `window` the hours in which they may; `triggers` what starts it, by
+        default being invoked. `strict_steps` as for the app."""
+        defined = name if isinstance(name, TaskDef) else self.definitions.get(name) if isinstance(name, str) else None
+        if strict_steps is not None and not isinstance(strict_steps, bool):
+            raise ConfigError(f"strict_steps={strict_steps!r} is neither True nor False")
+        terms = terms_of(
+            max_concurrency=max_concurrency, concurrency=concurrency, rate_limit=rate_limit, window=window, batch=batch
+        )
         policy = TaskPolicy(
-            queue=queue,
+            queue=queue_of(queue, defined),
             max_attempts=max_attempts,
             retry=RetryPolicy() if retry is None else retry,
             max_losses=max_losses,
             timeout=timeout,
-            max_concurrency=max_concurrency,
-            batch=batch,
+            max_concurrency=terms.max_concurrency,
+            batch=terms.batch,
             failures=FailurePolicy() if failures is None else failures,
             cancel_grace=cancel_grace,
+            limits=terms.limits,
+            rates=terms.rates,
+            window=terms.window,
+            retention=retention,
         )
+        started_by = triggers_of(triggers)
 
         def register(handler: Callable[..., Any]) -> Task[..., Any, Any]:
             task: Task[..., Any, Any] = Task(
-                self, handler, None if callable(name) else name, policy, payload=payload, returns=returns
+                self,
+                handler,
+                defined.name if defined is not None else None if callable(name) else name,
+                policy,
+                payload=defined.payload if payload is None and defined is not None else payload,
+                returns=defined.returns if returns is None and defined is not None else returns,
+                triggers=started_by,
+                terms=terms,
+                strict_steps=self.strict_steps if strict_steps is None else strict_steps,
             )
             if task.name in self.tasks:
                 raise ConfigError(f"task {task.name!r} is defined twice", hint="give one of them another name")
             self.tasks[task.name] = task
+            if self.logger is not None:
+                hear_task(self, self.logger, task.name)
             return task
 
         return register(name) if callable(name) else register
+
+    def create_task(
+        self,
+        name: str | TaskDef,
+        triggers: Trigger | Sequence[Trigger] | None,
+        handler: Callable[..., Any],
+        **options: Any,
+    ) -> Task[..., Any, Any]:
+        """`task(name, triggers=triggers, **options)(handler)`, as a call."""
+        made: Task[..., Any, Any] = self.task(name, triggers=triggers, **options)(handler)
+        return made
 
     @contextlib.contextmanager
     def working(
@@ -147,7 +231,9 @@ class App:
             raise ConfigError(f"app {self.name!r} has no task to work on", hint="define one with @app.task")
         definitions = {one.name: one.definition(processes=processes is not None) for one in chosen}
         session, portal = self.opened()
-        context = session.working(definitions, concurrency=concurrency, processes=processes, grace=grace)
+        context = session.working(
+            definitions, concurrency=concurrency, processes=processes, grace=grace, custom=self.context
+        )
         runtime = portal.call(context.__aenter__())
         with contextlib.ExitStack() as leaving:
             leaving.callback(lambda: portal.call(context.__aexit__(None, None, None)))
@@ -187,18 +273,24 @@ class App:
         max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
         weight: float | None = None,
+        concurrency: ConcurrencyLimit | Sequence[ConcurrencyLimit] | Unchanged | None = UNCHANGED,
+        rate_limit: RateLimit | Sequence[RateLimit] | Unchanged | None = UNCHANGED,
+        window: Window | tuple[str, str] | Unchanged | None = UNCHANGED,
     ) -> None:
         """Changes a limit of one queue, of one task, or (neither named) of the app's whole project, while things run:
         it holds from the next claim on, for every worker, and stays until it is changed again. What runs goes on.
 
         `max_concurrency` is executions in flight, `None` no limit. `paused`: nothing more starts, or it does again.
         `weight` is the project's share of the workers beside other projects', 1 if never set. What is not given stays.
+        `concurrency` (limits with a key, or of groups), `rate_limit` and `window` are a task's, as `App.task` takes
+        them, None for none; they hold until the task's definition is another.
         """
         session, portal = self.opened()
         named = task.name if isinstance(task, Task) else task
+        terms = change_of(concurrency=concurrency, rate_limit=rate_limit, window=window)
         portal.call(
             session.engine.change_limits(
-                queue=queue, task=named, max_concurrency=max_concurrency, paused=paused, weight=weight
+                queue=queue, task=named, max_concurrency=max_concurrency, paused=paused, weight=weight, terms=terms
             )
         )
 
@@ -210,56 +302,19 @@ class App:
         max_concurrency: int | Unchanged | None = UNCHANGED,
         paused: bool | None = None,
         weight: float | None = None,
+        concurrency: ConcurrencyLimit | Sequence[ConcurrencyLimit] | Unchanged | None = UNCHANGED,
+        rate_limit: RateLimit | Sequence[RateLimit] | Unchanged | None = UNCHANGED,
+        window: Window | tuple[str, str] | Unchanged | None = UNCHANGED,
     ) -> None:
         """`limit`, for coroutines."""
         session, portal = self.opened()
         named = task.name if isinstance(task, Task) else task
+        terms = change_of(concurrency=concurrency, rate_limit=rate_limit, window=window)
         await portal.await_(
             session.engine.change_limits(
-                queue=queue, task=named, max_concurrency=max_concurrency, paused=paused, weight=weight
+                queue=queue, task=named, max_concurrency=max_concurrency, paused=paused, weight=weight, terms=terms
             )
         )
-
-    @contextlib.contextmanager
-    def using(self, session: Session, portal: Portal) -> Iterator[None]:
-        """Puts another open session in the place of the app's own, for tests and embedders. `close` leaves it open."""
-        before, self._lent = self._lent, (session, portal)
-        try:
-            yield
-        finally:
-            self._lent = before
-
-    def close(self) -> None:
-        """Ends the workers of `working`, each within its grace, and closes the store. The next use opens it again."""
-        own = self._own
-        if own is None or own.pid != os.getpid():
-            return
-        if own.portal.is_here():
-            raise ConfigError("an app cannot be closed by one of its own coroutines", hint="close it outside")
-        own.end_workers()  # whose handlers may go on submitting
-        with self._lock:
-            if self._own is own:
-                self._own = None
-                own.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def opened(self) -> tuple[Session, Portal]:
-        """The open store and the thread that everything of it runs on; opened if it was not."""
-        if self._lent is not None:
-            return self._lent
-        with self._lock:
-            if self._own is None or self._own.pid != os.getpid():
-                from stook.wiring.opened import open_own  # noqa: PLC0415 - `import stook` stays light
-
-                if self._own is not None:
-                    self._inherited.append(self._own)  # the parent's, in a child made by fork: not even to be freed
-                self._own = open_own(read_settings(url=self.store, project=self.project))
-            return self._own.session, self._own.portal
 
     def _reader(self, task: str) -> Callable[[bytes], Any]:
         return self.tasks[task].reader if task in self.tasks else decode

@@ -11,6 +11,7 @@ from stook.core.shown_url import shown_url
 from stook.engine.blobs import Blobs
 from stook.store.blob_folder import BlobFolder
 from stook.store.blob_rows import BlobRows
+from stook.store.migrations import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from stook.engine.blobs import BlobStore
     from stook.store.port import Store
 
-__all__ = ["open_store"]
+__all__ = ["known_schema", "open_store"]
 
 
 async def open_store(
@@ -57,6 +58,12 @@ async def open_store(
                 hint="like sqlite:///stook.db or postgresql://user@host/database",
             )
     return store, Blobs(blobs, inline=settings.inline_bytes, most=settings.max_payload_bytes)
+
+
+def known_schema(url: str) -> int:
+    """The newest migration of the store's kind that this program knows."""
+    driver = "sqlite" if _scheme(url) in ("", "sqlite") else "postgres"
+    return migrations(f"stook.store.{driver}")[-1].number
 
 
 def _scheme(url: str) -> str:

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stook.core.errors import StookError
+from stook.core.errors import ConfigError, StookError
 from stook.wiring.portal import Portal
 from stook.wiring.session import open_session
 
@@ -47,10 +47,10 @@ class Opened:
 _open: set[Opened] = set()
 
 
-def open_own(settings: Settings, *, clock: Callable[[], int] | None = None) -> Opened:
-    """Closed at the interpreter's exit, if not before. `clock` as in `open_store`."""
+def open_own(settings: Settings, *, clock: Callable[[], int] | None = None, api_key: str | None = None) -> Opened:
+    """Closed at the interpreter's exit, if not before. `clock` as in `open_store`; `api_key` is a server's."""
+    context = _context(settings, clock, api_key)
     portal = Portal()
-    context = open_session(settings, clock=clock)
     try:
         made = Opened(portal.call(context.__aenter__()), portal, context)
     except BaseException:
@@ -59,6 +59,27 @@ def open_own(settings: Settings, *, clock: Callable[[], int] | None = None) -> O
     _close_at_exit()
     _open.add(made)
     return made
+
+
+def _context(
+    settings: Settings, clock: Callable[[], int] | None, api_key: str | None
+) -> AbstractAsyncContextManager[Session]:
+    if settings.url.lower().startswith(("http://", "https://")):
+        from stook.wiring.far_session import open_far_session  # noqa: PLC0415 - its library is an extra
+
+        if settings.project != "default":
+            raise ConfigError(
+                f"project={settings.project!r}: with a server it is the key's",
+                hint="leave project= and STOOK_PROJECT out",
+            )
+        if clock is not None:
+            raise ConfigError("clock= is a store's, and this app's store is a server")
+        return open_far_session(settings, api_key)
+    if api_key is not None:
+        raise ConfigError(
+            "api_key is for a store that is a server", hint="give its address too: store='https://…', or STOOK_URL"
+        )
+    return open_session(settings, clock=clock)
 
 
 @functools.cache

@@ -63,6 +63,13 @@ class Portal:
                 raise _closed() from None
             raise
 
+    def post(self, callback: Callable[..., object], *args: object) -> None:
+        """Calls it on the portal's loop, soon, and does not wait. `StoreUnavailable` once it is closed."""
+        with self._turn:
+            if not self._is_open:
+                raise _closed()
+            self._loop.call_soon_threadsafe(callback, *args)
+
     def iterate(self, pages: AsyncIterator[list[T]]) -> Iterator[T]:
         """The items of the pages, a page fetched when it is wanted; an iteration given up early is closed."""
         turned = _Pages(pages)

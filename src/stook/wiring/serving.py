@@ -52,6 +52,7 @@ async def serving(session: Session, *, host: str, port: int, grace: float, key: 
         metrics=session.settings.metrics,
         endpoint_secrets=EndpointSecretsOf(session.settings, session.store),
     )
+    session.counted_by(services.figures.workers)
     server = Server(services, host=host, port=port, grace=grace)
     try:
         made = await services.keys.ensure_first(key)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
 
 from stook.client.waiting import ItemBells
 from stook.core.errors import ConfigError, OptionError, PayloadTooLarge
 from stook.core.payload import decode, encode
+from stook.core.retention import KEEP
+from stook.core.triggers import Invocable, Trigger, check_invocable
 from stook.engine.names import check_name
+from stook.wiring.invoke_options import BlockingTask
 from stook.wiring.items import async_item_blocks, item_blocks
 from stook.wiring.options import MAP_OPTIONS, SUBMIT_OPTIONS, check_options, options_of
 from stook.wiring.submission import Submission
@@ -20,8 +24,11 @@ if TYPE_CHECKING:
     from stook.client.batch import AsyncBatch, Batch
     from stook.client.execution import AsyncExecution, Execution
     from stook.core.policy import TaskPolicy
+    from stook.core.task_terms import TaskTerms
     from stook.engine.service import Block
     from stook.wiring.app import App
+    from stook.wiring.invocation import Invocation, Invocations
+    from stook.wiring.invoke_options import InvokeManyOptions, InvokeOptions
     from stook.wiring.options import MapOptions, SubmitOptions
     from stook.wiring.portal import Portal
     from stook.wiring.session import Session
@@ -46,8 +53,16 @@ class Task(Generic[P, R, T]):
         *,
         payload: Any = None,
         returns: Any = None,
+        triggers: tuple[Trigger, ...] = (Invocable(),),
+        terms: TaskTerms | None = None,
+        strict_steps: bool = False,
     ) -> None:
+        if not callable(handler):
+            raise ConfigError(f"{handler!r} is not a function", hint="give a def or an async def")
         self.app = app
+        self.triggers = triggers
+        self.terms = terms
+        self.strict_steps = strict_steps
         self.handler = handler
         self.name = _name_of(handler) if name is None else name
         self.policy = policy
@@ -71,8 +86,15 @@ class Task(Generic[P, R, T]):
             from stook.worker.definition import define  # noqa: PLC0415 - `import stook` stays light
 
             types = {name: kind for name, kind in self._types.items() if kind is not None}
-            made = define(self.handler, name=self.name, policy=self.policy, processes=processes, **types)
-            self._definitions[processes] = made
+            made = define(
+                self.handler,
+                name=self.name,
+                policy=self.policy,
+                processes=processes,
+                strict_steps=self.strict_steps,
+                **types,
+            )
+            self._definitions[processes] = replace(made, triggers=self.triggers, home=self.app.home)
         return self._definitions[processes]
 
     @functools.cached_property
@@ -134,8 +156,26 @@ class Task(Generic[P, R, T]):
         backend = PortalBackend(session.engine, portal)
         return await portal.await_(self._submit(session, payload, dedupe_key, options, backend))
 
+    async def invoke(self, payload: Any = None, **options: Unpack[InvokeOptions]) -> Invocation[T]:
+        """`App.invoke` of this task."""
+        found: Invocation[T] = await self.app.invoke(self, payload, **options)
+        return found
+
+    async def invoke_many(
+        self, items: Iterable[Any] | AsyncIterable[Any], **options: Unpack[InvokeManyOptions]
+    ) -> Invocations[T]:
+        """`App.invoke_many` of this task."""
+        found: Invocations[T] = await self.app.invoke_many(self, items, **options)
+        return found
+
+    @property
+    def sync(self) -> BlockingTask[T]:
+        """`invoke` and `invoke_many`, blocking."""
+        return BlockingTask(self)
+
     def _submission(self, options: MapOptions) -> tuple[Session, Portal, Submission]:
         check_options(options, MAP_OPTIONS)
+        check_invocable(self.name, self.triggers)
         chosen = options_of(**options)
         _ = self.reader  # a handler that cannot work is found before anything is written
         session, portal = self.app.opened()
@@ -157,18 +197,18 @@ class Task(Generic[P, R, T]):
         from stook.client.execution import AsyncExecution  # noqa: PLC0415 - loaded with the store
 
         check_options(options, SUBMIT_OPTIONS)
+        check_invocable(self.name, self.triggers)
         chosen, read = options_of(**options), self.reader
         raw = encode(payload)
         most = session.engine.blobs.most
         if len(raw) > most:
             raise PayloadTooLarge(len(raw), most)
         batch_id, index, created = await session.engine.submit_one(self.name, self.policy, raw, chosen, dedupe_key)
-        return AsyncExecution(backend, ItemBells(backend), batch_id, index, read, created=created)
+        waiter = ItemBells(backend, prunes=self.policy.retention != KEEP)
+        return AsyncExecution(backend, waiter, batch_id, index, read, created=created)
 
 
 def _name_of(handler: Callable[..., Any]) -> str:
-    if not callable(handler):
-        raise ConfigError(f"{handler!r} is not a function", hint="give a def or an async def")
     name = getattr(handler, "__qualname__", None)
     if name is None:
         raise ConfigError(f"{handler!r} has no name of its own", hint='name the task: app.task("name")(…)')
