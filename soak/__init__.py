@@ -9,6 +9,7 @@
     T6  bad input       ─┘    soak/fuzz*.py: requests by our own hand; soak/document_cases.py: schemathesis
 
     soak/crash_*.py: one verb, killed right before or right after its commit (tests/soak/test_crash_points.py).
+    soak/pipeline.py: a worker of examples/pipeline.py, killed likewise (tests/soak/test_pipeline.py).
 
 Everything is on loopback, below the temporary folder, and ends with the program that started it, however that ends.
 """

@@ -17,9 +17,11 @@ from stook.core.item_digest import DIGEST_BYTES
 from stook.core.outcome import Settlement, Trouble
 from stook.core.policy import FailurePolicy, RetryPolicy, TaskPolicy
 from stook.store.script.claim import Ask, claim
+from stook.store.script.errands import run_errands
 from stook.store.script.settle import settle
 from stook.store.script.submit import NewBatch, append, create_batch, seal, submit
 from stook.store.script.sweep import end_overdue, expire_leases, expire_waiting, lose_workers, promote_due
+from stook.store.script.wake import wake_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +41,7 @@ DOOMED: Final = "doomed"
 NEXT: Final = "next"
 _PER: Final = 3
 _TURNS: Final = 400
-_SWEEPS: Final = (promote_due, expire_leases, expire_waiting, end_overdue)
+_SWEEPS: Final = (run_errands, promote_due, expire_leases, expire_waiting, end_overdue, wake_due)
 
 
 class Place:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from soak.crash_durable import DURABLE
 from soak.crash_place import BATCH, OTHER, Place
 from soak.crash_point import Act, CrashPoint, Ends, point
 from soak.crash_point import everything as _all
@@ -186,75 +187,87 @@ _three_cancelled: Final[Ends] = {"succeeded": 3, "cancelled": 3}
 _again: Final = ("finished", "reopened", "finished")
 _held_back: Final = ("paused", "resumed", "finished")
 
-CRASH_POINTS: Final[dict[str, CrashPoint]] = {
-    "create_batch": point(create_batch, _nothing, _create, _create_again),
-    "append": point(append, lambda place: place.opened(3), _append_rest, _then_seal(_append_rest)),
-    "append keyed": point(append, lambda place: place.opened(3, keyed=True), _append_keyed, _then_seal(_append_keyed)),
-    "append dedupe": point(
-        append, lambda place: place.opened(3, dedupe=True), _append_dedupe, _then_seal(_append_dedupe)
-    ),
-    "seal": point(seal, lambda place: place.opened(6), _asking(seal), _asking(seal)),
-    "submit": point(submit, _nothing, _submit, _submit_again),
-    "give_up": point(
-        give_up,
-        lambda place: place.opened(6, key="once"),
-        _asking(give_up, reason="for a test"),
-        _asking(give_up, reason="for a test"),
-        ends=_all("cancelled"),
-    ),
-    "claim": point(claim, _submitted, lambda place: place.take(4)),
-    "renew": point(renew, _submitted, _renewing),
-    "settle some": point(settle, _submitted, _settling(most=2)),
-    "settle all": point(settle, _submitted, _settling(items=6)),
-    "settle failed": point(settle, _submitted, _settling(_failed(1)), after=_one_failed),
-    "settle to its end": point(settle, _submitted, _settling(_failed(1), items=6), after=_one_failed),
-    "settle to retry": point(settle, _submitted, _settling(_trouble("failed", 1))),
-    "settle released": point(settle, _submitted, _settling(_trouble("released", 0))),
-    "settle lost": point(settle, _submitted, _settling(_trouble("lost", 0))),
-    "settle bisected": point(
-        settle, _submitted, _settling(*(_trouble("bisected", offset, halves=offset // 2) for offset in range(3)))
-    ),
-    "settle to a pause": point(
-        settle,
-        _brittle,
-        _settling(_failed(1)),
-        _asking(resume, ramp=False),
-        after=_one_failed,
-        events_after=_held_back,
-    ),
-    "cancel": point(
-        cancel,
-        _submitted,
-        *_with_three_held(cancel, hard=False, reason="for a test"),
-        ends=_all("cancelled"),
-    ),
-    "cancel hard": point(
-        cancel,
-        _submitted,
-        *_with_three_held(cancel, hard=True, reason="for a test"),
-        ends=_all("cancelled"),
-    ),
-    "cancel_items": point(cancel_items, _submitted, *_with_three_held(cancel_items, [0, 1, 5]), ends=_three_cancelled),
-    "pause": point(pause, _submitted, _asking(pause, reason="for a test"), _pause_and_resume, events=_held_back),
-    "resume": point(resume, _paused, _asking(resume), _asking(resume, ramp=False), events=_held_back),
-    "retry": point(retry, _two_failed, _asking(retry, RetryScope()), _asking(retry, RetryScope()), events=_again),
-    "retry probe": point(
-        retry,
-        _two_failed,
-        _asking(retry, RetryScope(), probe=1),
-        _asking(retry, RetryScope(), probe=1),
-        events=("finished", "reopened", "reopened", "finished"),
-    ),
-    "promote_due": point(promote_due, _prepared(run_at=20_000), _sweeping(promote_due)),
-    "expire_leases": point(expire_leases, _submitted, _lapsing),
-    "lose_workers": point(lose_workers, _submitted, _losing),
-    "expire_waiting": point(expire_waiting, _prepared(expires_at=-1), _sweeping(expire_waiting), ends=_all("expired")),
-    "end_overdue": point(end_overdue, _prepared(deadline_at=-1), _sweeping(end_overdue), ends=_all("expired")),
-    "end_overdue open": point(end_overdue, _abandoned, _sweeping(end_overdue), ends=_all("cancelled")),
-    "reconcile": point(reconcile, _submitted, _asking(reconcile)),
-    "set_batch_limit": point(set_batch_limit, _limited, _asking(set_batch_limit, None), _asking(set_batch_limit, None)),
-    "set_quota": point(set_quota, _submitted, _sweeping(set_quota, "task", "default", "crash", 2)),
-    "see_worker": point(see_worker, _submitted, _sweeping(see_worker, "doomed", "host", "1:1", "[]")),
-    "delete": point(delete, _ended, _asking(delete), _asking(delete), gone=True),
-    "purge": point(purge, _deleted, _sweeping(purge, 2), gone=True),
-} | SERVED
+CRASH_POINTS: Final[dict[str, CrashPoint]] = (
+    {
+        "create_batch": point(create_batch, _nothing, _create, _create_again),
+        "append": point(append, lambda place: place.opened(3), _append_rest, _then_seal(_append_rest)),
+        "append keyed": point(
+            append, lambda place: place.opened(3, keyed=True), _append_keyed, _then_seal(_append_keyed)
+        ),
+        "append dedupe": point(
+            append, lambda place: place.opened(3, dedupe=True), _append_dedupe, _then_seal(_append_dedupe)
+        ),
+        "seal": point(seal, lambda place: place.opened(6), _asking(seal), _asking(seal)),
+        "submit": point(submit, _nothing, _submit, _submit_again),
+        "give_up": point(
+            give_up,
+            lambda place: place.opened(6, key="once"),
+            _asking(give_up, reason="for a test"),
+            _asking(give_up, reason="for a test"),
+            ends=_all("cancelled"),
+        ),
+        "claim": point(claim, _submitted, lambda place: place.take(4)),
+        "renew": point(renew, _submitted, _renewing),
+        "settle some": point(settle, _submitted, _settling(most=2)),
+        "settle all": point(settle, _submitted, _settling(items=6)),
+        "settle failed": point(settle, _submitted, _settling(_failed(1)), after=_one_failed),
+        "settle to its end": point(settle, _submitted, _settling(_failed(1), items=6), after=_one_failed),
+        "settle to retry": point(settle, _submitted, _settling(_trouble("failed", 1))),
+        "settle released": point(settle, _submitted, _settling(_trouble("released", 0))),
+        "settle lost": point(settle, _submitted, _settling(_trouble("lost", 0))),
+        "settle bisected": point(
+            settle, _submitted, _settling(*(_trouble("bisected", offset, halves=offset // 2) for offset in range(3)))
+        ),
+        "settle to a pause": point(
+            settle,
+            _brittle,
+            _settling(_failed(1)),
+            _asking(resume, ramp=False),
+            after=_one_failed,
+            events_after=_held_back,
+        ),
+        "cancel": point(
+            cancel,
+            _submitted,
+            *_with_three_held(cancel, hard=False, reason="for a test"),
+            ends=_all("cancelled"),
+        ),
+        "cancel hard": point(
+            cancel,
+            _submitted,
+            *_with_three_held(cancel, hard=True, reason="for a test"),
+            ends=_all("cancelled"),
+        ),
+        "cancel_items": point(
+            cancel_items, _submitted, *_with_three_held(cancel_items, [0, 1, 5]), ends=_three_cancelled
+        ),
+        "pause": point(pause, _submitted, _asking(pause, reason="for a test"), _pause_and_resume, events=_held_back),
+        "resume": point(resume, _paused, _asking(resume), _asking(resume, ramp=False), events=_held_back),
+        "retry": point(retry, _two_failed, _asking(retry, RetryScope()), _asking(retry, RetryScope()), events=_again),
+        "retry probe": point(
+            retry,
+            _two_failed,
+            _asking(retry, RetryScope(), probe=1),
+            _asking(retry, RetryScope(), probe=1),
+            events=("finished", "reopened", "reopened", "finished"),
+        ),
+        "promote_due": point(promote_due, _prepared(run_at=500_000), _sweeping(promote_due)),
+        "expire_leases": point(expire_leases, _submitted, _lapsing),
+        "lose_workers": point(lose_workers, _submitted, _losing),
+        "expire_waiting": point(
+            expire_waiting, _prepared(expires_at=-1), _sweeping(expire_waiting), ends=_all("expired")
+        ),
+        "end_overdue": point(end_overdue, _prepared(deadline_at=-1), _sweeping(end_overdue), ends=_all("expired")),
+        "end_overdue open": point(end_overdue, _abandoned, _sweeping(end_overdue), ends=_all("cancelled")),
+        "reconcile": point(reconcile, _submitted, _asking(reconcile)),
+        "set_batch_limit": point(
+            set_batch_limit, _limited, _asking(set_batch_limit, None), _asking(set_batch_limit, None)
+        ),
+        "set_quota": point(set_quota, _submitted, _sweeping(set_quota, "task", "default", "crash", 2)),
+        "see_worker": point(see_worker, _submitted, _sweeping(see_worker, "doomed", "host", "1:1", "[]")),
+        "delete": point(delete, _ended, _asking(delete), _asking(delete), gone=True),
+        "purge": point(purge, _deleted, _sweeping(purge, 2), gone=True),
+    }
+    | SERVED
+    | DURABLE
+)

@@ -55,17 +55,24 @@ def _to_its_end(verb: Callable[..., Script[Any]], args: tuple[Any, ...], options
 
 
 def _die_at_commit() -> None:
-    """PostgreSQL's driver holds writes back until a verb has ended: the commit itself is the moment."""
+    """PostgreSQL's driver holds writes back until a verb has ended: the commit itself is the moment, and of a single
+    statement that is a transaction of its own, the statement."""
     import asyncpg  # noqa: PLC0415 - only where it is used
 
-    execute = asyncpg.Connection.execute
+    execute, fetch = asyncpg.Connection.execute, asyncpg.Connection.fetch
 
     async def until_commit(connection: Any, query: str, *args: Any, **options: Any) -> Any:
         if query == "commit":
             _die()
         return await execute(connection, query, *args, **options)
 
+    async def until_written(connection: Any, query: str, *args: Any, **options: Any) -> Any:
+        if "insert into receipt" in query and not connection.is_in_transaction():
+            _die()
+        return await fetch(connection, query, *args, **options)
+
     asyncpg.Connection.execute = until_commit
+    asyncpg.Connection.fetch = until_written
 
 
 def _die() -> None:

@@ -19,7 +19,7 @@ from soak.served_load import run_served_load
 from soak.tasks import LOAD
 from stook_dev.postgres import NOT_DURABLE
 
-SECONDS = float(os.environ.get("STOOK_SOAK_SECONDS", "15"))
+SECONDS = float(os.environ.get("STOOK_SOAK_SECONDS", "8"))
 SEED = int(os.environ.get("STOOK_SOAK_SEED", "0")) or random.randrange(1, 10**6)
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
