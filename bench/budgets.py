@@ -107,6 +107,20 @@ def _http(database: Literal["postgres", "sqlite"], mode: str, n: int, quick: int
     return Probe("subjects", f"stook_http_{database}", mode, n, quick, store=database)
 
 
+def _stook_verbs(mode: str, n: int, quick: int) -> Probe:
+    return Probe("subjects", "stook_verbs", mode, n, quick)
+
+
+def _rows(mode: str, n: int, quick: int) -> Probe:
+    return _floor("rows", mode, n, quick)
+
+
+def _beaten(mode: str, n: int, quick: int, *figures: str) -> tuple[Clause, ...]:
+    """Claims, settlements and submissions beside the statements of a queue with a row per execution."""
+    probe, rows = _stook_verbs(mode, n, quick), _rows(mode, n, quick)
+    return tuple(AtLeast(probe, (rows,), 1, figure=figure) for figure in figures)
+
+
 def _operations(probe: Probe) -> tuple[Clause, ...]:
     figures = ("pause_s", "resume_s", "cancel_s", "retry_failed_s", "delete_s", "first_effect_s")
     return tuple(AtMost(probe, figure, "s", 0.5) for figure in figures)
@@ -137,6 +151,11 @@ LATENCY = _stook("postgres", "latency", 200, 50)
 LATENCY_IN_PROCESS = _stook("sqlite", "latency", 200, 50)
 SHELL = Probe("subjects", "stook_shell", "start", 1_000, 1_000, store="none")
 MEMORY = _stook("postgres", "memory", MILLION, 200_000)
+
+INVOKE_MANY = _stook_verbs("invoke_many", 200_000, 40_000)
+ROWS_INVOKE_MANY = _rows("invoke_many", 100_000, 20_000)
+LIMIT = _stook_verbs("limit", 40_000, 10_000)
+POLL = _stook_verbs("poll", 200_000, 200_000)
 
 SUBMIT_BODIES = _http("postgres", "submit_bodies", 200_000, 100_000)
 SUBMIT_STREAM = _http("postgres", "submit_stream", MILLION, 200_000)
@@ -280,5 +299,51 @@ BUDGETS: tuple[Budget, ...] = (
             AtMost(_stook("postgres", "disk", MILLION, 200_000), "size_ratio", "×", 1.3),
             AtMost(_stook("sqlite", "disk", MILLION, 200_000), "size_ratio", "×", 1.3),
         ),
+    ),
+    Budget(
+        "C1",
+        "single invoke, 8 clients, beside an insert each",
+        _beaten("invoke", 20_000, 4_000, "rate"),
+    ),
+    Budget(
+        "C2",
+        "batch invoke, 500 items by 2 clients and 1,000 by 4, beside an insert of as many rows",
+        (
+            AtLeast(INVOKE_MANY, (ROWS_INVOKE_MANY,), 1, figure="rate_500"),
+            AtLeast(INVOKE_MANY, (ROWS_INVOKE_MANY,), 1, figure="rate_1000"),
+        ),
+    ),
+    Budget(
+        "C3",
+        "claim and finish by tens, 1 and 4 clients, beside a claim and an update of rows",
+        _beaten("finish_10", 12_000, 4_000, "rate_1", "rate_4"),
+    ),
+    Budget(
+        "C4",
+        "claim and finish by hundreds, 1 client",
+        _beaten("finish_100", 50_000, 10_000, "rate_1"),
+    ),
+    Budget(
+        "C5",
+        "claim and finish by 500, 1 and 4 clients",
+        _beaten("finish_500", 100_000, 40_000, "rate_1", "rate_4"),
+    ),
+    Budget(
+        "C6",
+        "claim and finish by 500, 1 and 4 clients, deleted on completion, beside a deletion of rows",
+        _beaten("delete_500", 100_000, 40_000, "rate_1", "rate_4"),
+    ),
+    Budget(
+        "C7",
+        "a claim beside 200,000 executions of a better priority that are due tomorrow",
+        (
+            AtLeast(POLL, (_rows("poll", 200_000, 200_000),), 1, figure="polls", unit="claims/s"),
+            AtMost(POLL, "slowdown", "×", 1.5),
+        ),
+    ),
+    Budget(
+        "C8",
+        "a queue of two tasks, drained by 500 and by 100 with a concurrency limit on one of them: what it loses",
+        (AtMost(LIMIT, "lost_500", "%", 10), AtMost(LIMIT, "lost_100", "%", 10)),
     ),
 )

@@ -95,7 +95,7 @@ def _at_least(budget: str, clause: AtLeast, measured: Mapping[tuple[Probe, str],
     fastest = max(peers, key=lambda pair: pair[1].median, default=None)
     row = Row(
         budget,
-        clause.probe.label,
+        clause.probe.label if clause.figure == "rate" else f"{clause.probe.label}: {clause.figure}",
         value,
         clause.unit,
         peer=fastest[0].label if fastest else " or ".join(peer.label for peer in clause.peers),
