@@ -42,10 +42,15 @@ def test_labels_are_those_said():
     figures.http.answered("/r", "GET", 400, 0.1, "code")
     figures.http.took([Settlement(1, b"", (0,), [b""], (5,))])
     figures.wrote("claim", 0.1)
-    piece = Slice(1, b"", 0, (0,), b"[1]", "t", 1, 1, 0, TaskPolicy(), 0, 0)
+    piece = Slice(1, b"", 0, (0,), b"[1]", "t", 1, 1, 0, TaskPolicy(), 0, 0, queue="q", waited=5)
     figures.workers.claimed([piece], 5)
     figures.workers.settled([(piece, Settlement(1, b"", (0,), [b""], (5,), [Trouble(1, "failed")]))], 5)
     figures.workers.lost(piece, 1)
+    figures.workers.stepped(piece, cached=False, took=5)
+    figures.workers.grouped("t", 1, "size", 0.1)
+    figures.workers.fenced(piece)
+    figures.workers.invoked([("t", "q", None)])
+    figures.workers.lapsed({("t", "q"): 1})
     figures._found = StoreFigures(
         9, [LiveFigures("p", "q", "active", 1, 2, 0, 0, 0, 0, 0, 0)], [LeaseFigures("p", "q", 1, 1)],
         [ReadyFigures("p", "q", 5)], 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 
 import msgspec
@@ -14,12 +15,15 @@ from stook.cli.overview import COMMANDS
 from stook.config.settings import Settings
 from stook.core.policy import TaskPolicy
 from stook.core.states import BatchState, State
-from stook.testing import FakeClock, Harness
+from stook.testing import FakeClock, Harness, TestApp
 from stook.wiring.options import MAP_OPTIONS, SUBMIT_OPTIONS
 from tests.docs.pages import ROOT, page
 
 SOURCE = ROOT / "src" / "stook"
+TASK_PAGES = tuple(sorted(f"docs/tasks/{file.name}" for file in (ROOT / "docs" / "tasks").glob("*.md")))
 GUIDES = (
+    *TASK_PAGES,
+    "docs/coming-from.md",
     "README.md",
     "docs/guide.md",
     "docs/concepts.md",
@@ -130,18 +134,23 @@ def test_every_option_of_a_submission_is_shown(option):
     assert is_named(option, text_of("docs/guide.md", "docs/concepts.md"))
 
 
+SAID_AS = {"limits": "concurrency", "rates": "rate_limit"}
+
+
 @pytest.mark.parametrize("field", [field.name for field in msgspec.structs.fields(TaskPolicy)])
 def test_every_word_of_a_policy_can_be_said_to_app_task(field):
-    assert is_named(field, page("docs/reference.md").split("### `App`")[1].split("\n### ")[0])
+    assert is_named(SAID_AS.get(field, field), page("docs/reference.md").split("### `App`")[1].split("\n### ")[0])
 
 
-FOR_EMBEDDERS = {"opened", "using", "definition", "reader"}
+FOR_EMBEDDERS = {"opened", "using", "definition", "reader", "home", "url", "captured_log"}
 """What the command line and tests use, and users need not know."""
 
 
 def methods():
-    for owner in (stook.App, stook.Task, stook.Batch, stook.Execution, Harness, FakeClock):
-        for name, found in vars(owner).items():
+    owners = (stook.App, stook.Task, stook.Batch, stook.Execution, stook.Invocation, stook.Invocations)
+    for owner in (*owners, stook.Context, stook.Orchestrator, Harness, TestApp, FakeClock):
+        for name in dir(owner):
+            found = inspect.getattr_static(owner, name)
             if (
                 not name.startswith("_")
                 and name not in FOR_EMBEDDERS
@@ -152,7 +161,7 @@ def methods():
 
 @pytest.mark.parametrize(("owner", "method"), sorted(methods()))
 def test_what_people_call_is_shown(owner, method):
-    assert is_named(method, text_of("docs/guide.md", "docs/concepts.md", "docs/operations.md"))
+    assert is_named(method, text_of("docs/guide.md", "docs/concepts.md", "docs/operations.md", *TASK_PAGES))
 
 
 @pytest.mark.parametrize("name", sorted(set(stook.__all__) - {"__version__"}))
