@@ -134,6 +134,7 @@ async def take(
         lease_until=lambda now: now + until,
         tokens=store.tokens,
         project=project,
+        plain=store.plain,
         pivot=lambda: f"{store.tokens() & 0xFFFFFFFF:08x}",
     )
     return await store.write(claim, ask)

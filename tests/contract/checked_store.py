@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from stook.core.ids import BatchIds
+from stook.store.script.plain_claim import Plain
 from tests.contract.audit import Audit
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class CheckedStore:
         self.draw: Callable[[], float] = lambda: 0.5
         self.audit = Audit(tables)
         self.audited = True
+        self.plain: Plain | None = Plain()
         self.statements: Counter[str] = Counter()
 
     async def write(self, verb: Callable[..., Script[Any]], *args: Any, **options: Any) -> Any:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from stook.core.states import State
 from stook.store.script.submit import append, create_batch
 from stook.store.statements import load
 from tests.contract.batches import (
@@ -67,6 +68,20 @@ async def postgres_rows(connection, name, params):
         await transaction.rollback()
         await connection.execute("deallocate looked_at")
     return sum(_touched(json.loads(answer)[0]["Plan"]))
+
+
+async def shortcut_rows(connection, name, params):
+    """The same of a shortcut, which has to find something to do."""
+    sql = load("stook.store.postgres", "shortcuts")[name]
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        answer = await connection.fetchval(f"explain (analyze, format json) {sql}", *params)
+    finally:
+        await transaction.rollback()
+    plan = json.loads(answer)[0]["Plan"]
+    assert plan["Actual Rows"] > 0, name
+    return sum(_touched(plan))
 
 
 def _touched(node):
@@ -140,6 +155,19 @@ def hot_statements(store, big, one):
     }
 
 
+def shortcuts(store, one):
+    """Of a claim of ten items of the big batch, and of a settlement of what one like it took."""
+    known, held, receipt = ([policy(max_attempts=2), policy()], []), ([],) * 5, (store.clock.now, 7, 8)
+    tokens = list(range(4))
+    lo, hi = one.offsets[0], one.offsets[-1] + 1
+    open_, ended = bytes([State.queued, State.scheduled]), bytes([State.succeeded]) * (hi - lo)
+    return {
+        "claim_plain": (["t"], "w", 10, 4, tokens, 60, *known, open_, 20, *held, *receipt),
+        "claim_plain_again": ([one.token],),
+        "settle_plain": (one.batch_id, one.token, lo, hi, b"", b"[]", open_, ended, 2, *receipt),
+    }
+
+
 CHANGES = {
     "cut_segment": (12, 1, b"\0\0"),
     "delete_dedupe": (bytes(16), 5),
@@ -185,6 +213,8 @@ async def test_hot_statements_of_postgresql_touch_a_handful_of_rows(store):
                 some = "relname like 'batch%' and" if statistics == "of drained batches" else ""
                 await execute(f"update pg_class set reltuples = 0 where {some} relnamespace = 'stook'::regnamespace")
             looked_at = {name: await postgres_rows(connection, name, params) for name, params in hot.items()}
+            for name, params in shortcuts(store, leases[20]).items():
+                looked_at[name] = await shortcut_rows(connection, name, params)
             assert {name: rows for name, rows in looked_at.items() if rows > 250} == {}, f"statistics {statistics}"
     finally:
         await connection.close()

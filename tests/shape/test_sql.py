@@ -47,6 +47,19 @@ def asked_for():
     return names, texts_there, patterns
 
 
+def test_each_shortcut_is_asked_for():
+    """PostgreSQL alone has them: no statement costs the other one a round trip."""
+    asked = set()
+    for file in (STORE / "script").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="Shortcut"), args=[ast.Constant(value=str(name)), *_], keywords=more):
+                    asked.add(name)
+                    asked |= {one.value.elts[0].value for one in more if one.arg == "again"}
+    assert asked == {name.removesuffix(".sql") for name in files("postgres", "shortcuts")}
+    assert files("sqlite", "shortcuts") == set()
+
+
 def test_every_statement_a_verb_asks_for_exists_and_none_is_left_over():
     names, chosen, patterns = asked_for()
     there = {name.removesuffix(".sql") for name in files("sqlite", "sql")}

@@ -13,6 +13,7 @@ from stook.core.outcome import Settlement, Trouble
 from stook.core.work import Claim, Claimed, Remember, Renewed, Settled, Slice
 from stook.store.script.claim import LATER, Ask, claim
 from stook.store.script.log import keep_logs
+from stook.store.script.plain_claim import Plain
 from stook.store.script.remember import remember
 from stook.store.script.renew import look, renew
 from stook.store.script.settle import settle
@@ -38,6 +39,9 @@ class LocalSource:
         self._project = project
         self.announced: int | None = None
         """Microseconds after which a claim may bring something that it does not yet; the least since it was cleared."""
+        self._plain = Plain()
+        self._singles: set[int] = set()
+        """Tokens of what may be all there is of its batch."""
         self._mark: int | None = None
         """Before the first claim since the last wait."""
 
@@ -55,9 +59,11 @@ class LocalSource:
             lease_until=lambda now: now + lease,
             tokens=lambda: secrets.randbits(62),
             project=self._project,
+            plain=self._plain,
             pivot=lambda: secrets.token_hex(4),
         )
         claimed = await self._store.write(claim, ask)
+        self._singles.update(one.token for one in claimed.slices if one.single)
         if any(one.blobs or one.memo_blobs for one in claimed.slices):
             claimed.slices = [
                 one for one in claimed.slices if not (one.blobs or one.memo_blobs) or await self._is_resolved(one)
@@ -94,7 +100,9 @@ class LocalSource:
     async def settle(self, settlements: Sequence[Settlement]) -> Settled:
         for one in settlements:
             await self._blobs.store_results(one)
-        answer = await self._store.write(settle, settlements, random.random)
+        single = any(one.token in self._singles for one in settlements)
+        answer = await self._store.write(settle, settlements, random.random, last=single)
+        self._singles.difference_update(one.token for one in settlements)
         return Settled(lost=answer.lost, stale=answer.stale, closed=answer.closed)
 
     def renew(self, worker: str, tokens: Sequence[int], lease: float) -> Renewed:  # noqa: ARG002 - tokens say it all

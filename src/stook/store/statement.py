@@ -23,6 +23,7 @@ __all__ = [
     "Row",
     "Run",
     "Script",
+    "Shortcut",
     "Statement",
     "TryGuard",
 ]
@@ -76,6 +77,21 @@ class TryGuard(msgspec.Struct, gc=False):
     names: tuple[str, ...]
 
 
+class Shortcut(msgspec.Struct, gc=False):
+    """A verb's plainest case as one statement that looks, decides by what it finds and writes, for a database that is
+    a network away; a verb begins with it or asks for none. Answered with its rows: then the verb has taken place, and
+    asks for nothing more but `Notify`. Answered with None: nothing has happened, go the long way. A database whose
+    statements cost no trip always answers so.
+
+    `again` reads the rows once more, of a shortcut whose answer was lost; without it that answer has no rows. `guards`:
+    names as `Guard` locks them, for its statement to try."""
+
+    name: str
+    params: tuple[Any, ...]
+    again: tuple[str, tuple[Any, ...]] | None = None
+    guards: Sequence[str] | None = None
+
+
 class Notify(msgspec.Struct, gc=False):
     """After the commit, wake whoever waits for these topics (`task:NAME`, `batch:HEX`), in any process."""
 
@@ -87,5 +103,5 @@ class LookAgain(Exception):
     it runs again from its beginning."""
 
 
-Statement = All | Each | Run | Many | Now | Guard | TryGuard | Notify
+Statement = All | Each | Run | Many | Now | Guard | TryGuard | Shortcut | Notify
 Script = Generator[Statement, Any, T]

@@ -9,10 +9,10 @@ __all__ = ["load"]
 
 
 @cache
-def load(package: str) -> dict[str, str]:
-    """Name to text of every file in the package's `sql` folder."""
+def load(package: str, folder: str = "sql") -> dict[str, str]:
+    """Name to text of every file in a folder of the package."""
     return {
         entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8")
-        for entry in (resources.files(package) / "sql").iterdir()
+        for entry in (resources.files(package) / folder).iterdir()
         if entry.name.endswith(".sql")
     }

@@ -24,7 +24,7 @@ from stook.store.migrations import migrations
 from stook.store.postgres.guards import key_of
 from stook.store.postgres.listen import heard_as, packed
 from stook.store.postgres.texts import apart, merged, texts
-from stook.store.statement import All, Each, Guard, LookAgain, Many, Notify, Now, Run, TryGuard
+from stook.store.statement import All, Each, Guard, LookAgain, Many, Notify, Now, Run, Shortcut, TryGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -188,6 +188,8 @@ class _Verb:
                 keys = {name: key_of(self._schema, name) for name in names}
                 free = {row[0] for row in (yield Ask(_TRY_GUARD, (sorted(set(keys.values())),))).rows}
                 return frozenset(name for name, key in keys.items() if key in free)
+            case Shortcut():
+                pass  # the transaction is the caller's, and goes on
             case Notify(names):
                 self.topics.update(names)
             case _:

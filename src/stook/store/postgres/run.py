@@ -4,6 +4,7 @@ Now                 the clock column of a statement that locked rows before it; 
 All, Each, Run      sent at once; before them the writes held back that they could notice
 Many                held back, sent with others as one statement (`texts.merged`) or, when it is large, as COPY
 the verb's end      what is still held back, then `commit`
+Shortcut            one statement that is the whole transaction, if it finds what it is for
 
 `begin` waits for what has to stay: a lock, or a change that is not the last statement. Looks before it see what they
 would see behind it, each the moment it is made. A verb that looks and then writes once is a statement on its own,
@@ -15,8 +16,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, assert_never
 
 from stook.store.postgres.guards import key_of
-from stook.store.postgres.texts import apart, merged, texts
-from stook.store.statement import All, Each, Guard, Many, Notify, Now, Run, TryGuard
+from stook.store.postgres.library import asyncpg
+from stook.store.postgres.texts import apart, merged, shortcuts, texts
+from stook.store.statement import All, Each, Guard, Many, Notify, Now, Run, Shortcut, TryGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +46,8 @@ class NeedsTransaction(Exception):
 class Transaction(Generic[T]):
     """One run of one verb: its `answer`, and `topics` to be notified once it is committed. After a failure,
     `statement` is what was under way, `committing` says that the commit had been sent, and `receipted` that the
-    transaction left a receipt: the connection's `slot` and its own `mark`.
+    transaction left a receipt: the connection's `slot` and its own `mark`. `unanswered` is a shortcut under way; one
+    that is known to have taken place is given as `done`, to a verb that runs again for the answer.
 
     `begin` None: a single reading statement, in no transaction. `plain` replaces what no text column can hold by
     U+FFFD."""
@@ -61,12 +64,14 @@ class Transaction(Generic[T]):
         mark: int = 0,
         begin: str | None = WRITE,
         plain: bool = False,
+        done: Shortcut | None = None,
     ) -> None:
         self.topics: set[str] = set()
         self.slot = slot
         self.mark = mark
         self.receipted = False
         self.committing = False
+        self.unanswered: Shortcut | None = None
         self.statement: str | None = None
         self._begun = False
         self._sent = 0
@@ -75,6 +80,7 @@ class Transaction(Generic[T]):
         self._clock = clock
         self._begin = begin
         self._plain = plain
+        self._done = done
         self._now: int | None = None
         self._held_back: list[tuple[Text, Sequence[Row]]] = []
 
@@ -96,7 +102,7 @@ class Transaction(Generic[T]):
         finally:
             script.close()
 
-    async def _answer(self, statement: Statement) -> Any:
+    async def _answer(self, statement: Statement) -> Any:  # noqa: C901 - a case for each kind
         match statement:
             case All(name, params):
                 return await self._rows(texts()[name], texts()[name].sql, params)
@@ -113,10 +119,33 @@ class Transaction(Generic[T]):
                 await self._guard(names)
             case TryGuard(names):
                 return await self._try_guard(names)
+            case Shortcut():
+                return await self._take(statement)
             case Notify(names):
                 self.topics.update(names)
             case _:
                 assert_never(statement)
+        return None
+
+    async def _take(self, shortcut: Shortcut) -> list[tuple[Any, ...]] | None:
+        if self._done is not None:
+            again = self._done.again
+            if again is None:
+                return []
+            return [tuple(row) for row in await self.connection.fetch(shortcuts()[again[0]], *again[1])]
+        self.statement, self.unanswered = shortcut.name, shortcut
+        self.receipted = self.committing = True
+        now = None if self._clock is None else self._clock()
+        guards = () if shortcut.guards is None else ([key_of(self._schema, name) for name in shortcut.guards],)
+        params = (*self._storable(shortcut.params), *guards, now, self.slot, self.mark)
+        try:
+            rows = await self.connection.fetch(shortcuts()[shortcut.name], *params)
+        except asyncpg.DivisionByZeroError:  # what it found had changed once it was locked
+            rows = []
+        self.unanswered = None
+        if rows:
+            return [tuple(row) for row in rows]
+        self.receipted = self.committing = False
         return None
 
     async def _guard(self, names: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from stook.store.migrations import migrations
 from stook.store.statements import load
 
-__all__ = ["Text", "apart", "merged", "texts"]
+__all__ = ["Text", "apart", "merged", "shortcuts", "texts"]
 
 _PACKAGE = "stook.store.postgres"
 _CREATED = re.compile(r"\bcreate table (\w+)")
@@ -61,6 +61,12 @@ class Text(msgspec.Struct, frozen=True):
 def texts() -> dict[str, Text]:
     tables = {name for step in migrations(_PACKAGE) for name in _CREATED.findall(step.sql)}
     return {name: _text(name, sql, tables) for name, sql in load(_PACKAGE).items()}
+
+
+@cache
+def shortcuts() -> dict[str, str]:
+    """As they are sent, by name."""
+    return {name: _COMMENT.sub("", sql).strip().removesuffix(";") for name, sql in load(_PACKAGE, "shortcuts").items()}
 
 
 def _text(name: str, raw: str, tables: set[str]) -> Text:

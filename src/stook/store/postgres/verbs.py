@@ -90,7 +90,7 @@ class Verbs:
         self._readers.terminate()
 
     async def _run(self, pool: Pool, make: Callable[[], Script[T]], begin: str | None) -> Transaction[T]:
-        patience, plain = Patience(), False
+        patience, plain, done = Patience(), False, None
         while True:
             transaction: Transaction[T] | None = None
             try:
@@ -103,6 +103,7 @@ class Verbs:
                         mark=next(self._marks),
                         begin=begin,
                         plain=plain,
+                        done=done,
                     )
                     await transaction.run(make())
                     return transaction
@@ -113,7 +114,10 @@ class Verbs:
                 if cause is Cause.lost and transaction is not None and transaction.committing:
                     self._slots.pop(transaction.connection, None)  # it may live, but its slot may be given up
                     if await self._took_place(transaction, patience):
-                        return transaction
+                        if transaction.unanswered is None:
+                            return transaction
+                        done = transaction.unanswered
+                        continue
                 plain = plain or cause is Cause.text
                 await self._rest(error, patience, transaction)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -166,6 +166,10 @@ def decode_policy(text: str) -> TaskPolicy:
             _policies.clear()
         policy = _policies[text] = _decode_policy(text)
     return policy
+
+
+def decode_metadata(text: str | None) -> dict[str, Any]:
+    return {} if text is None else msgspec.json.decode(text)
 
 
 def lock_batches(ids: Iterable[bytes]) -> Script[dict[bytes, BatchRow]]:

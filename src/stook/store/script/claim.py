@@ -19,6 +19,7 @@ from stook.store.script.group import close_groups, form_groups, largest_group
 from stook.store.script.lane_walk import LaneWalk
 from stook.store.script.leasing import Segment, lease
 from stook.store.script.pieces import pieces_of, sizes_that_matter, whole
+from stook.store.script.plain_claim import Plain, claim_plainly
 from stook.store.statement import All, Each, Guard, Now
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Ask(msgspec.Struct, kw_only=True):
     tokens: Callable[[], int]
     project: str | None = None
     """Only work of this project; None: of all."""
+    plain: Plain | None = None
+    """What plain claims go by, and learn from this one; None: there are none."""
     pivot: Callable[[], str] = lambda: ""
     """Draws the lane to begin with, of a task that has many: eight hexadecimal digits."""
 
@@ -60,10 +63,16 @@ class Ask(msgspec.Struct, kw_only=True):
 def claim(ask: Ask) -> Script[Claimed]:
     """Slices for a worker, oldest right first, within every limit, of nothing that is past its time to start. A suspect
     is given only to an idle worker, alone."""
+    if ask.plain is not None:
+        plainly = yield from claim_plainly(ask, ask.plain)
+        if plainly is not None:
+            return plainly
     front: list[Row] = yield Each("claim_front", [(task,) for task in ask.tasks])
     now: int = yield Now()
     quotas = [row for row in front if row[0] not in (None, "terms", "flow")]
     found = [(task, project, *lanes) for kind, project, task, _, _, _, *lanes in front if kind == "flow"]
+    if ask.plain is not None:
+        ask.plain.learn_terms(front)
     gates = Gates(front, now)
     flows = _unpaused(_own(ask, found), quotas)
     yield from gates.enter((project, task) for task, project, *_ in flows)
@@ -150,6 +159,8 @@ def _claim_from(ask: Ask, flows: Sequence[Flow], gates: Gates, quotas: Sequence[
         leased = yield from lease(ask, cut.pieces, gates, now, alone=False, forced=closed.forced, why=cut.why)
         if cut.pieces and not leased:
             continue
+        if ask.plain is not None:
+            ask.plain.learn_policies(segments[one.head.id].policy for one in closed.shares)
         moments = [one - now for one in (forming.wait_until, closed.wait_until, cut.wait_until) if one is not None]
         return Claimed(leased, wait=min(moments) / 1_000_000 if moments else None)
     return Claimed([])

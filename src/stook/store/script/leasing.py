@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -14,7 +14,7 @@ from stook.core.payload import split_array
 from stook.core.picks import pack, unpack
 from stook.core.states import State
 from stook.core.work import Slice
-from stook.store.script.batch_row import decode_policy
+from stook.store.script.batch_row import decode_metadata, decode_policy
 from stook.store.script.change import CHANGED_ITEMS
 from stook.store.script.remember import MEMOS, read_memos
 from stook.store.script.segment_row import BISECTED, offsets_of
@@ -159,7 +159,7 @@ def lease(
                 round=one.round,
                 priority=one.priority,
                 policy=policy,
-                metadata=_metadata(one.metadata),
+                metadata=decode_metadata(one.metadata),
                 trace=one.trace,
                 single=bool(one.single),
                 created_at=one.created_at,
@@ -245,10 +245,6 @@ def _replaced(
             items[place] = changed[offset][1]
     after = (referenced - set(changed)) | {offset for offset, (_, _, is_blob) in changed.items() if is_blob}
     return b"[" + b",".join(items) + b"]", after
-
-
-def _metadata(text: str | None) -> dict[str, Any]:
-    return {} if text is None else msgspec.json.decode(text)
 
 
 def _all_open(states: bytes, offsets: Sequence[int]) -> bool:

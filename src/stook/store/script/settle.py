@@ -17,6 +17,7 @@ from stook.store.script.dedupe import DEDUPE_KEYS, free_keys
 from stook.store.script.flush import Flush
 from stook.store.script.log import log_rows, write_logs
 from stook.store.script.pause import note_pause
+from stook.store.script.plain_settle import settle_plainly
 from stook.store.script.probe import after_probe
 from stook.store.script.rank import virtual_time
 from stook.store.script.remember import write_memos
@@ -42,8 +43,11 @@ class SettleAnswer(msgspec.Struct):
     paused: list[bytes] = msgspec.field(default_factory=list)
 
 
-def settle(settlements: Sequence[Settlement], draw: Callable[[], float]) -> Script[SettleAnswer]:
-    """Every batch named is locked, so settlements of one batch follow each other and number its outcomes."""
+def settle(settlements: Sequence[Settlement], draw: Callable[[], float], *, last: bool = False) -> Script[SettleAnswer]:
+    """Every batch named is locked, so settlements of one batch follow each other and number its outcomes. `last`: one
+    of them may well be the last of its batch."""
+    if not last and (yield from settle_plainly(settlements)):
+        return SettleAnswer([])
     batches = yield from lock_batches(one.batch_id for one in settlements)
     now: int = yield Now()
     rows: list[Row] = yield Each("lock_lease", sorted({(one.token,) for one in settlements}))
