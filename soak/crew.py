@@ -140,7 +140,8 @@ class Crew:
                     self._unexpected.append(f"{post.role} ended with code {code} at SIGTERM{_last_words(post)}")
                 break
             self.fill(post)
-            await asyncio.sleep(1.0)
+            while post.running and READY not in post.said.read_text(errors="replace") and time.monotonic() < until:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(_LOOK)
         self._release(post)
         post.child = None
 

@@ -123,16 +123,18 @@ def _employ(
 
 
 async def _break(crew: Crew, dice: random.Random, seconds: float) -> None:
-    """SIGKILL to somebody every second or so, at any moment of their lives; all servers at once now and then."""
+    """SIGKILL to somebody every second or so, at any moment of their lives; all servers at once now and then. The first
+    is a server, so that one dies in the shortest run."""
     until = time.monotonic() + seconds
+    role = ROLE
     while (left := until - time.monotonic()) > 0:
         await asyncio.sleep(min(left, dice.uniform(0.5, 2.5)))
         crew.look()
-        role = dice.choices((ROLE, "worker", "submitter", "operator"), (4, 4, 2, 1))[0]
         those = [one for one in crew.posts if one.role == role]
         for post in those if role == ROLE and dice.random() < 0.15 else [dice.choice(those)]:
             crew.kill(post)
             crew.fill(post)
+        role = dice.choices((ROLE, "worker", "submitter", "operator"), (4, 4, 2, 1))[0]
 
 
 async def _submitted_again(session: Session) -> int:

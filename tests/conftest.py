@@ -9,9 +9,12 @@ databases. By default an installed one, else the embedded one.
 from __future__ import annotations
 
 import asyncio
+import compileall
 import os
 import secrets
 import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -32,6 +35,17 @@ settings.load_profile("stook")
 
 # Whoever starts the tests in the background of a script has SIGINT ignored, and so would every program they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Hundreds of processes are started here. Where nobody may write bytecode each of them would compile all of stook, and
+# each xdist worker all tests.
+sys.dont_write_bytecode = False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        for package in ("src", "soak", "stook_dev"):
+            compileall.compile_dir(Path(__file__).parents[1] / package, quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.warm import Warm
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,24 +26,29 @@ PATIENCE = 100.0
 class Cli:
     """A folder, and `stook` run in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm: Warm | None = None) -> None:
         self.folder = folder
+        self._warm = warm
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STOOK_")}
         (folder / "tmp").mkdir()
         self.environment = kept | {"TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def __call__(self, *words, code=0, stdin=None, prefix=(), patience=PATIENCE, **environment):
-        done = subprocess.run(
-            [*prefix, sys.executable, "-m", "stook", *map(str, words)],
-            cwd=self.folder,
-            env=self.environment | environment,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=patience,
-            check=False,
-        )
+        words, environment = [*map(str, words)], self.environment | environment
+        if self._warm is not None and stdin is None and not prefix:
+            done = self._warm.run(words, self.folder, environment, patience)
+        else:
+            done = subprocess.run(
+                [*prefix, sys.executable, "-m", "stook", *words],
+                cwd=self.folder,
+                env=environment,
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True,
+                text=True,
+                timeout=patience,
+                check=False,
+            )
         assert code is None or done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done
@@ -107,9 +114,16 @@ def until(condition, what="it"):
         time.sleep(0.01)
 
 
+@pytest.fixture(scope="session")
+def warm_cli():
+    made = Warm({name: value for name, value in os.environ.items() if not name.startswith("STOOK_")})
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def cli(tmp_path):
-    return Cli(tmp_path)
+def cli(tmp_path, warm_cli):
+    return Cli(tmp_path, warm_cli)
 
 
 @pytest.fixture

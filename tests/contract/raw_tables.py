@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["PostgresTables", "RawTables", "SqliteTables"]
 
 
+_SMALL = 64 * 1024
+"""Bytes of a table that it takes less time to delete from."""
+
+
 class RawTables(Protocol):
     async def fetch(self, *queries: str) -> list[list[Sequence[Any]]]:
         """The rows of each query, all from one snapshot of what is committed."""
@@ -48,18 +52,24 @@ class PostgresTables:
     async def open(cls, dsn: str) -> PostgresTables:
         return cls(await asyncpg.connect(dsn, server_settings={"search_path": "stook"}))
 
-    async def empty(self) -> None:
-        """As after the store was first opened. Of many tables few have rows: truncating the others, too, would take
-        longer than most tests."""
+    async def empty(self, *kept: str) -> None:
+        """As after the store was first opened, but for the tables `kept`. Of many tables few have rows, of these few
+        have many: a new file for each of them, which truncating makes, would take longer than most tests."""
         tables = await self.connection.fetch(
-            "select quote_ident(tablename) from pg_tables where schemaname = 'stook' and tablename <> 'migration'"
+            "select tablename, quote_ident(tablename) from pg_tables where schemaname = 'stook' order by tablename"
         )
-        looks = (f"select '{name}' where exists (select from {name})" for (name,) in tables)
-        filled = await self.connection.fetch(" union all ".join(looks))
-        if filled:
-            await self.connection.execute(f"truncate {', '.join(row[0] for row in filled)} restart identity")
+        looks = (
+            f"select '{quoted}', pg_relation_size('{quoted}') > {_SMALL} where exists (select from {quoted})"
+            for name, quoted in tables
+            if name not in {"migration", *kept}
+        )
+        filled = await self.connection.fetch(" union all ".join(looks) or "select 1 where false")
+        large = [name for name, is_large in filled if is_large]
+        if large:
+            await self.connection.execute(f"truncate {', '.join(large)} restart identity")
         await self.connection.execute(
-            "select setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)"
+            "".join(f"delete from {name};" for name, is_large in filled if not is_large)
+            + "select setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)"
             " from pg_sequences where schemaname = 'stook' and last_value is not null"
         )
 

@@ -21,7 +21,7 @@ PHASES = tuple(Phase) if EXAMPLES else (Phase.explicit, Phase.reuse, Phase.gener
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("machine", [StoreMachine, DurableMachine])
 def test_a_store_does_what_its_model_does(kind, machine, request, tmp_path):
-    few = {"sqlite": 100, "postgres": 20}[kind]
+    few = {"sqlite": 60, "postgres": 20}[kind]
     limits = settings(max_examples=EXAMPLES or few, stateful_step_count=50, phases=PHASES)
     with asyncio.Runner() as runner:
         if kind == "sqlite":

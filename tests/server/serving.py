@@ -8,6 +8,7 @@ import threading
 
 import httpx
 
+from stook.client.transport import authorities
 from stook.config.settings import read_settings
 from stook.core.policy import TaskPolicy
 from stook.engine.catalogue import Catalogue, TaskEntry
@@ -42,7 +43,7 @@ class Serving:
 
     def as_secret(self, secret):
         headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=authorities())
 
     @contextlib.contextmanager
     def working(self, **handlers):

@@ -10,7 +10,7 @@ from tests.cli.conftest import ran, until
 from tests.serving.programs import ended, programs
 
 KEY = "stk_first_" + "6" * 40
-COUNT = 24_000
+COUNT = 10_000
 STEADY = """
 import asyncio
 import os
@@ -23,7 +23,7 @@ RAN = os.open("ran.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 @app.task(max_attempts=1)
 async def work(row: dict) -> int:
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.05)
     os.write(RAN, f"{row['id']}\\n".encode())
     return row["id"]
 """

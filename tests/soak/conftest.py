@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from tests.contract.raw_tables import PostgresTables
+
 
 @pytest.fixture(autouse=True)
 def _no_fsync(monkeypatch):
@@ -26,17 +28,16 @@ def shared_postgres(postgres_dsn):
 @pytest.fixture
 def emptied_postgres(shared_postgres):
     """A database without rows: a new one for each test would take most of the time."""
-    asyncio.run(execute(shared_postgres, _EMPTY))
+    asyncio.run(_empty(shared_postgres))
     return shared_postgres
 
 
-_EMPTY = """do $$ declare tables text; begin
-    select string_agg('stook.' || quote_ident(tablename), ', ') into tables
-    from pg_tables where schemaname = 'stook' and tablename <> 'migration';
-    if tables is not null then
-        execute 'truncate ' || tables || ' restart identity';
-    end if;
-end $$"""
+async def _empty(dsn):
+    tables = await PostgresTables.open(dsn)
+    try:
+        await tables.empty()
+    finally:
+        await tables.close()
 
 
 async def execute(dsn, statement):

@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+import pytest
+
 from stook.store.script.invoke import Group, invoke
 from stook.store.script.submit import append, create_batch
 from tests.contract.batches import chunked, new_batch, payloads
 from tests.contract.invocations import keyed
 from tests.store_postgres.stepped import stepped
+
+
+@pytest.fixture
+def installed_postgres(emptied_postgres):
+    return emptied_postgres
 
 
 def one_more(batch_id, key):

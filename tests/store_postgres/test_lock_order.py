@@ -20,6 +20,12 @@ from stook.store.statements import load
 from tests.contract.batches import chunked, claim_all, drain, new_batch, payloads, submit_items, succeed
 from tests.store_postgres.stepped import stepped
 
+
+@pytest.fixture
+def installed_postgres(emptied_postgres):
+    return emptied_postgres
+
+
 LEASES = 6
 
 

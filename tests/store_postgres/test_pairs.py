@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
 import pytest
 
 from stook.store.script.cancel_items import cancel_items
@@ -28,6 +27,11 @@ from tests.contract.batches import (
     take,
 )
 from tests.store_postgres.stepped import stepped
+
+
+@pytest.fixture
+def installed_postgres(emptied_postgres):
+    return emptied_postgres
 
 
 def claiming(store, *, slices=8, items=1_000_000, idle=True, worker="v"):
@@ -217,16 +221,7 @@ async def test_no_two_verbs_block_each_other_for_good(store, installed_postgres,
             await other.go_on()
             await asyncio.gather(one.answer(), other.answer())
             await store.audit()
-            await empty(installed_postgres)
+            await store.tables.empty()
             store.audit = Audit(store.tables)
             steps += 1
         assert steps > 2
-
-
-async def empty(url):
-    connection = await asyncpg.connect(url)
-    await connection.execute(
-        "truncate stook.batch, stook.chunk, stook.state, stook.segment, stook.lease, stook.outcome, stook.failure,"
-        " stook.failure_group, stook.item_key, stook.dedupe, stook.event"
-    )
-    await connection.close()

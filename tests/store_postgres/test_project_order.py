@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-import asyncpg
 import pytest
 
 from stook.core.errors import Conflict, QuotaExceeded
@@ -26,6 +25,12 @@ from tests.contract.batches import chunked, claim_all, new_batch, payloads, subm
 from tests.contract.ended_batches import FAILED, ended
 from tests.contract.test_quota_totals import kept, truth
 from tests.store_postgres.stepped import stepped
+
+
+@pytest.fixture
+def installed_postgres(emptied_postgres):
+    return emptied_postgres
+
 
 LIMITS = {"max_queued_items": 10_000, "max_payload_bytes": 10**9, "max_rate": 1e6}
 KEYS = [f"k{number}" for number in range(6)]
@@ -152,18 +157,12 @@ async def test_no_two_verbs_block_each_other_for_good(store, installed_postgres,
             assert all(isinstance(answer, Conflict | QuotaExceeded) for answer in wrong), wrong
             await store.audit()
             assert await kept(store) == await truth(store), steps
-            await empty(installed_postgres)
+            await empty(store)
             store.audit = Audit(store.tables)
             steps += 1
         assert steps > 2
 
 
-async def empty(url):
-    connection = await asyncpg.connect(url)
-    await connection.execute(
-        "truncate stook.batch, stook.chunk, stook.state, stook.segment, stook.lease, stook.outcome, stook.failure,"
-        " stook.failure_group, stook.item_key, stook.dedupe, stook.event, stook.queue_change, stook.batch_size,"
-        " stook.action, stook.request;"
-        " update stook.project set queued_items = 0, queued_bytes = 0"
-    )
-    await connection.close()
+async def empty(store):
+    await store.tables.empty("project")
+    await store.tables.connection.execute("update project set queued_items = 0, queued_bytes = 0")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
 import pytest
 
 from stook.core.policy import TaskPolicy
@@ -21,6 +20,12 @@ from stook.store.script.tick import tick_schedules
 from tests.contract.audit import Audit
 from tests.contract.batches import succeed, take_one
 from tests.store_postgres.stepped import stepped
+
+
+@pytest.fixture
+def installed_postgres(emptied_postgres):
+    return emptied_postgres
+
 
 KEY = ("default", "t", "s0")
 
@@ -115,15 +120,15 @@ async def test_no_two_block_each_other_for_good(store, installed_postgres, scene
             await other.go_on()
             await asyncio.gather(one.answer(), other.answer())
             await store.audit()
-            await looked_at(installed_postgres, scene)
+            await looked_at(store.tables.connection, scene)
+            await store.tables.empty()
             store.audit = Audit(store.tables)
             steps += 1
         assert steps > 2
 
 
-async def looked_at(url, scene):
-    """What holds in the end, whatever the order; then all is emptied."""
-    connection = await asyncpg.connect(url, server_settings={"search_path": "stook"})
+async def looked_at(connection, scene):
+    """What holds in the end, whatever the order."""
     runs = await connection.fetchval("select count(*) from schedule_run where name = 's1'")
     programs = await connection.fetch("select r.program from registration r join deployment d using (task, program)")
     schedules = {row[0] for row in await connection.fetch("select name from schedule")}
@@ -132,8 +137,3 @@ async def looked_at(url, scene):
     if scene is register_and_register:
         assert len(programs) == 1
         assert schedules in ({"c"}, {"d"})
-    tables = await connection.fetch(
-        "select tablename from pg_tables where schemaname = 'stook' and tablename <> 'migration'"
-    )
-    await connection.execute(f"truncate {', '.join(row[0] for row in tables)}")
-    await connection.close()

@@ -19,6 +19,12 @@ from tests.contract.hooked import add_endpoint, answered, attempt, deliveries_of
 from tests.store_postgres.stepped import stepped
 from tests.store_postgres.test_lock_order import both_wait
 
+
+@pytest.fixture
+def installed_postgres(emptied_postgres):
+    return emptied_postgres
+
+
 COUNT = 4
 GONE = Outcome("{}", 410, None, 1, b"", None, delivered=False)
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from stook.client.request import Answer
-from stook.client.transport import CONNECT, SILENCE, Lost, carried_headers, load_httpx, user_headers
+from stook.client.transport import CONNECT, SILENCE, Lost, authorities, carried_headers, load_httpx, user_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -29,6 +29,7 @@ class BlockingTransport:
         self._base = f"{address.url}/api/v1"
         self._http: httpx.Client = self._httpx.Client(
             headers=user_headers(address),
+            verify=authorities(),
             limits=self._httpx.Limits(max_connections=None, max_keepalive_connections=100),
         )
 

@@ -17,6 +17,7 @@ import httpx
 from stook.client.address import read_address
 from stook.client.outcome_bodies import MOST, outcome_bodies
 from stook.client.server_answer import checked, no_answer
+from stook.client.transport import authorities
 from stook.core.errors import StoreError, StoreUnavailable, UnsupportedByBackend
 from stook.core.secret_text import check_chosen
 from stook.core.work import Renewed, Settled
@@ -72,9 +73,9 @@ class RemoteSource:
         base = f"{self.server}/api/v1/worker/"
         headers = {"authorization": f"Bearer {key}", "content-type": MSGPACK}
         self._client = httpx.AsyncClient(
-            base_url=base, headers=headers, timeout=httpx.Timeout(PATIENCE, connect=CONNECT)
+            base_url=base, headers=headers, verify=authorities(), timeout=httpx.Timeout(PATIENCE, connect=CONNECT)
         )
-        self._side = httpx.Client(base_url=base, headers=headers)
+        self._side = httpx.Client(base_url=base, headers=headers, verify=authorities())
         self._unanswered: dict[tuple[str, ...], str] = {}
         self._polls: dict[tuple[str, ...], asyncio.Task[bool]] = {}
         self._mark = ""

@@ -6,12 +6,14 @@ by step where he is (`stook.client.stepping`): every call is written once.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stook.core.errors import MissingExtra
 from stook.telemetry.tracing import carried
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator
     from contextlib import AbstractAsyncContextManager
     from types import ModuleType
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
     from stook.client.address import Address
     from stook.client.request import Answer, Request
 
-__all__ = ["CONNECT", "SILENCE", "Lost", "Stream", "Transport", "carried_headers", "load_httpx", "user_headers"]
+__all__ = [
+    "CONNECT",
+    "SILENCE",
+    "Lost",
+    "Stream",
+    "Transport",
+    "authorities",
+    "carried_headers",
+    "load_httpx",
+    "user_headers",
+]
 
 CONNECT = 10.0
 SILENCE = 60.0
@@ -67,6 +79,13 @@ def load_httpx() -> ModuleType:
     except ModuleNotFoundError:
         raise MissingExtra("speaking to a server needs httpx", hint="pip install 'stook[client]'") from None
     return httpx
+
+
+@functools.cache
+def authorities() -> ssl.SSLContext:
+    """Whom connections trust, for all clients of a process: reading them takes longer than making a client."""
+    context: ssl.SSLContext = load_httpx().create_ssl_context()
+    return context
 
 
 def carried_headers() -> list[tuple[bytes, bytes]]:
