@@ -11,6 +11,7 @@ import pytest
 from stook.core.errors import Conflict, StoreReadOnly
 from stook.store.postgres.driver import PostgresStore
 from stook.store.postgres.run import COPY_BYTES, COPY_ROWS
+from stook.store.postgres.texts import shortcuts
 from stook.store.script.batch_row import lock_batch
 from stook.store.script.settle import settle
 from stook.store.script.stop import cancel
@@ -96,9 +97,10 @@ async def test_every_commit_waits_for_the_disk_but_a_claims(sent, store):
     batch = await submit_items(store, 4, per=2)
     one = await take(store)
     assert Recorder.waits == ["off"]
-    await store.write(settle, [succeed(one.slices[0])], store.draw)
+    await store.write(settle, [succeed(one.slices[0])], store.draw, last=True)
     await store.write(cancel, batch, hard=False, reason="over")
     assert Recorder.waits == ["off", "on", "on"]
+    assert [name for name, sql in shortcuts().items() if "'synchronous_commit', 'off', true" in sql] == ["claim_plain"]
 
 
 async def test_a_submission_writes_its_batch_once(sent, store):
