@@ -50,6 +50,7 @@ def test_counts_are_whole_numbers_from_one(value):
     ("kind", "options"),
     [
         (RetryPolicy, {"delays": ()}),
+        (TaskPolicy, {"rerun_lost": 0}),
         (RetryPolicy, {"jitter": 1.5}),
         (RetryPolicy, {"jitter": math.nan}),
         (RetryPolicy, {"factor": 0.5}),

@@ -52,6 +52,11 @@ def test_only_what_runs_has_an_outcome(event):
     assert {state for state in State if move(state, event) is not None} == {State.running, State.cancelling}
 
 
+def test_what_lives_can_be_finished_unless_it_is_being_cancelled():
+    assert {state for state in State if move(state, Event.finish) is State.succeeded} == {*LIVE} - {State.cancelling}
+    assert move(State.cancelling, Event.finish) is None
+
+
 def test_only_what_is_queued_is_claimed():
     assert [state for state in State if move(state, Event.claim)] == [State.queued]
 

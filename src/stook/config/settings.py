@@ -16,7 +16,7 @@ from stook.core.webhook_schedule import SCHEDULE, check_schedule
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MetricsAccess", "Settings", "log_limits", "read_settings"]
+__all__ = ["MetricsAccess", "Settings", "log_limits", "read_settings", "uids_of"]
 
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -69,6 +69,60 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     log_captured_level: Level = "info"
     """`STOOK_LOG_CAPTURED_LEVEL`: the least that is kept of what `ctx.logger` is told."""
 
+    root_dialect: Literal["none", "kernel", "vellum"] = "none"
+    """`STOOK_ROOT_DIALECT`: the dialect that servers speak at their root too, for base URLs without a path."""
+    upload_bytes: int = 256 * 2**20
+    """`STOOK_UPLOAD_BYTES`: of the archive of a deployment."""
+    github_sources: bool = True
+    """`STOOK_GITHUB_SOURCES`: deployments may name a repository, which the server fetches."""
+    github_url: str = "https://api.github.com"
+    """`STOOK_GITHUB_URL`: the API that repositories are fetched from, another one's for GitHub Enterprise."""
+    kernel_payload_bytes: int = 65_536
+    """`STOOK_KERNEL_PAYLOAD_BYTES`: of the payload of an invocation in the Kernel dialect."""
+    kernel_sync_seconds: float = 100.0
+    """`STOOK_KERNEL_SYNC_SECONDS`: how long an invocation may take whose caller waits for it."""
+    kernel_batch_items: int = 1_000_000
+    """`STOOK_KERNEL_BATCH_ITEMS`: payloads of one batch job."""
+    kernel_batch_bytes: int = 512 * 2**20
+    """`STOOK_KERNEL_BATCH_BYTES`: of the body that brings them."""
+    kernel_unqueued: tuple[str, ...] = ()
+    """`STOOK_KERNEL_UNQUEUED`: projects whose invocations are refused (429) while as many run as may, not queued."""
+    vellum_push_seconds: float = 600.0
+    """`STOOK_VELLUM_PUSH_SECONDS`: how long `vellum workflows push` waits for a host that builds what it sent."""
+
+    hosting: Literal["auto", "on", "off"] = "auto"
+    """`STOOK_HOSTING`: whether deployments are built and served here; `auto`: by `stook up` and `stook worker`."""
+    hosting_folder: str = ""
+    """`STOOK_HOSTING_FOLDER`: where hosts keep code and environments; empty: in the user's cache folder."""
+    hosting_url: str = ""
+    """`STOOK_HOSTING_URL`: the server as hosted code reaches it; empty: the one that serves in the same process, else
+    `http://127.0.0.1:8484`."""
+    hosting_replicas: int = 8
+    """`STOOK_HOSTING_REPLICAS`: processes of one deployment on a host at most; none where there is no work."""
+    hosting_idle_seconds: float = 60.0
+    """`STOOK_HOSTING_IDLE_SECONDS`: how long a process waits for more work before it is ended."""
+    hosting_runs: int = 1000
+    """`STOOK_HOSTING_RUNS`: runs after which a process is replaced."""
+    hosting_memory_mb: int = 1024
+    """`STOOK_HOSTING_MEMORY_MB`: mebibytes of memory that a process may have, with all that it starts."""
+    hosting_processes: int = 512
+    """`STOOK_HOSTING_PROCESSES`: processes and threads that it may have."""
+    hosting_kill_seconds: float = 5.0
+    """`STOOK_HOSTING_KILL_SECONDS`: between SIGTERM and SIGKILL for code that is cancelled or out of time."""
+    hosting_load_seconds: float = 60.0
+    """`STOOK_HOSTING_LOAD_SECONDS`: how long a process may take to load its code."""
+    hosting_build_seconds: float = 600.0
+    """`STOOK_HOSTING_BUILD_SECONDS`: how long an installer may take."""
+    hosting_wheels: str = ""
+    """`STOOK_HOSTING_WHEELS`: a folder of wheels that Python packages are looked for in, beside the index."""
+    hosting_no_index: bool = False
+    """`STOOK_HOSTING_NO_INDEX`: Python packages come from that folder alone."""
+    hosting_uids: str = ""
+    """`STOOK_HOSTING_UIDS`: numbers of users, like `20000-29999`, each for one deployment at a time; for hosts that run
+    as root. Empty: hosted code runs as the host's own user."""
+    kernel_result_bytes: int = 4_500_000
+    """`STOOK_KERNEL_RESULT_BYTES`: of what hosted code returns; more is a failure."""
+
     def __repr__(self) -> str:
         """Without keys and passwords."""
         values = msgspec.structs.asdict(self) | {"url": shown_url(self.url)}
@@ -87,6 +141,11 @@ _MOST_LOG_BYTES: Final = 16 * 2**20
 _MOST_LINE_BYTES: Final = 2**20
 _MOST_PORT: Final = 65_535
 _MOST_DAYS: Final = 3650
+_MOST_REPLICAS: Final = 1000
+_MOST_UID: Final = 2**31
+_MOST_UPLOAD: Final = 4 * 2**30
+_MOST_SYNC: Final = 3600
+_MOST_ITEMS: Final = 10_000_000
 _KINDS: Final = {
     int: "a whole number",
     float: "a number of seconds",
@@ -148,12 +207,44 @@ def _check(made: Settings, sources: Mapping[str, str]) -> None:
         ("log_line_bytes", 64, _MOST_LINE_BYTES),
         ("webhook_retention_days", 1, _MOST_DAYS),
         ("event_retention_days", 1, _MOST_DAYS),
+        ("upload_bytes", 1024, _MOST_UPLOAD),
+        ("kernel_payload_bytes", 1, _MOST_BYTES),
+        ("kernel_sync_seconds", 1, _MOST_SYNC),
+        ("vellum_push_seconds", 1, _MOST_SYNC),
+        ("kernel_batch_items", 1, _MOST_ITEMS),
+        ("kernel_batch_bytes", 1024, _MOST_UPLOAD),
+        ("kernel_result_bytes", 1, _MOST_BYTES),
+        ("hosting_replicas", 1, _MOST_REPLICAS),
+        ("hosting_idle_seconds", 0, _MOST_LEASE),
+        ("hosting_runs", 1, _MOST_ITEMS),
+        ("hosting_memory_mb", 32, _MOST_BYTES),
+        ("hosting_processes", 8, _MOST_PORT),
+        ("hosting_kill_seconds", 0, 60),
+        ("hosting_load_seconds", 1, _MOST_SYNC),
+        ("hosting_build_seconds", 1, _MOST_LEASE),
     ):
         if not least <= getattr(made, name) <= most:
             raise _wrong(sources[name], getattr(made, name), f"is not between {least} and {most}")
     if "\0" in made.project or not 1 <= len(made.project.encode(errors="replace")) <= _MOST_NAME:
         raise _wrong(sources["project"], made.project, f"is no name of 1 to {_MOST_NAME} bytes")
+    if not made.github_url.lower().startswith(("https://", "http://")):
+        raise _wrong(sources["github_url"], made.github_url, "is no http(s) URL")
+    uids_of(made, sources.get("hosting_uids", "hosting_uids"))
     _check_webhooks(made, sources)
+
+
+def uids_of(settings: Settings, source: str = "STOOK_HOSTING_UIDS") -> range:
+    """The users that hosted code runs as; empty: as the host's."""
+    if not settings.hosting_uids:
+        return range(0)
+    first, dash, last = settings.hosting_uids.partition("-")
+    try:
+        found = range(int(first), int(last if dash else first) + 1)
+    except ValueError:
+        found = range(0)
+    if not found or not 0 < found[0] <= found[-1] < _MOST_UID:
+        raise _wrong(source, settings.hosting_uids, "is no range of users like 20000-29999")
+    return found
 
 
 def _check_webhooks(made: Settings, sources: Mapping[str, str]) -> None:

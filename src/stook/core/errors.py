@@ -10,6 +10,7 @@ StookError
 │   ├── PayloadError       one item's payload or result
 │   │   └── PayloadTooLarge
 │   ├── OptionError        an option's value
+│   ├── BadArchive         an archive that is not to be unpacked
 │   ├── BlockedAddress     a URL that stook may not call
 │   └── DuplicateKeys      the same caller's key twice in one batch
 ├── InvokeError            an invocation that was refused; the classes below stand elsewhere in the tree as well
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "BadArchive",
     "BadItem",
     "BlockedAddress",
     "ConfigError",
@@ -214,6 +216,16 @@ class DuplicateKeys(InputError):
 
 class BlockedAddress(InputError):
     code = "blocked_address"
+
+
+class BadArchive(InputError):
+    """`why` in one word, which never changes between releases (`stook.hosting.archive.ArchiveRefusal`)."""
+
+    code = "bad_archive"
+
+    def __init__(self, why: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.why = why
 
 
 class NotFound(StookError):

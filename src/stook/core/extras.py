@@ -33,6 +33,10 @@ class ItemExtras(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where it is not the batch's, for whoever looks at it once it has left the queue."""
     dedupe_key: str | None = None
     """What it was submitted under; the key may be another's by now."""
+    external_id: str | None = None
+    """Its own in the project for as long as it is kept; of hosted code."""
+    empty: bool = False
+    """It was submitted without a payload, and the one that is stored (null) stands for none; of hosted code."""
 
 
 NO_EXTRAS: Final[Mapping[int, ItemExtras]] = MappingProxyType({})

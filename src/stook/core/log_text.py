@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["log_text"]
+__all__ = ["harmless", "log_text"]
 
 
 def log_text(
@@ -22,8 +22,9 @@ def log_text(
     named = "".join(f"  {name}={value}" for name, value in known.items() if source != "stook")
     head = f"{when}Z #{attempt} {f'{level} ' if level else ''}{source}: {message}{named}"
     lines = (f"{head}\n{traceback}" if isinstance(traceback, str) else head).splitlines() or [""]
-    return "\n    ".join(map(_harmless, lines)).rstrip()
+    return "\n    ".join(map(harmless, lines)).rstrip()
 
 
-def _harmless(line: str) -> str:
+def harmless(line: str) -> str:
+    """One line, which does nothing to a terminal."""
     return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)

@@ -204,6 +204,8 @@ class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     window: Window | None = None
     """When it may start; None: always."""
     retention: Retention = KEEP
+    rerun_lost: bool = True
+    """False: what has lost its worker has failed, alone or not: it was begun, and is never begun twice."""
 
     def __post_init__(self) -> None:
         _in_seconds(self, "timeout", "cancel_grace")
@@ -212,6 +214,8 @@ class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 raise ConfigError(f"{name}={getattr(self, name)!r} is no {kind.__name__}")
         _count("max_attempts", self.max_attempts)
         _count("max_losses", self.max_losses)
+        if not isinstance(self.rerun_lost, bool):
+            raise ConfigError(f"rerun_lost={self.rerun_lost!r} is neither True nor False")
         if self.max_concurrency is not None:
             _count("max_concurrency", self.max_concurrency)
         _seconds("cancel_grace", self.cancel_grace)

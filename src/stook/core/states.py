@@ -11,6 +11,8 @@
    ┌───────────┐ ◀─────────┘                            queued
    │ scheduled │
    └───────────┘        cancel, expire: from every state that is not terminal
+                        finish: likewise to succeeded, whatever its worker says afterwards; too late where its
+                        cancellation is asked for
                         reopen: failed, cancelled, expired → queued
 
 A state's number is the byte the store keeps for it. `running` is never stored: an item is running while a live lease
@@ -44,6 +46,8 @@ TERMINAL: Final = frozenset({State.succeeded, State.failed, State.cancelled, Sta
 class Event(Enum):
     claim = "claim"
     succeed = "succeed"
+    finish = "finish"
+    """Somebody else than its worker says that it has succeeded."""
     fail = "fail"
     retry = "retry"
     release = "release"
@@ -81,6 +85,7 @@ _TABLE: Final[dict[tuple[State, Event], State]] = {
         for state in (_S.queued, _S.scheduled, _S.running, _S.suspended, _S.cancelling)
         for event, end in ((_E.cancel, _S.cancelled), (_E.expire, _S.expired))
     },
+    **{(state, _E.finish): _S.succeeded for state in (_S.queued, _S.scheduled, _S.running, _S.suspended)},
     (_S.cancelling, _E.expire): _S.cancelled,
     (_S.cancelling, _E.ask_cancel): _S.cancelling,
     **{(state, _E.reopen): _S.queued for state in (_S.failed, _S.cancelled, _S.expired)},

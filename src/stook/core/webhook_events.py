@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from stook.core.errors import OptionError
+from stook.core.hosted import read_hosted_task
 from stook.core.states import State
 
 if TYPE_CHECKING:
@@ -27,13 +29,19 @@ __all__ = [
     "MOST_BYTES",
     "TASK",
     "TEST",
+    "WORKFLOW",
+    "WORKFLOW_EVENTS",
+    "WORKFLOW_USAGE",
     "Wants",
     "bit_of",
     "body_of",
+    "end_mask",
     "endpoint_project",
     "error_of",
     "mask_of",
+    "sent_id",
     "timestamp",
+    "workflow_of",
 ]
 
 TASK: Final = "stook.webhook"
@@ -54,14 +62,53 @@ EXECUTION_EVENTS: Final = {
     State.cancelled: "execution.cancelled",
     State.expired: "execution.expired",
 }
-ALL_EVENTS: Final = (*BATCH_EVENTS, *EXECUTION_EVENTS.values(), DISABLED, TEST)
+WORKFLOW_EVENTS: Final = ("workflow.execution.initiated", "workflow.execution.fulfilled", "workflow.execution.rejected")
+WORKFLOW_USAGE: Final = "workflow_execution.usage_calculation.fulfilled"
+NEVER_SENT: Final = (
+    "workflow_execution.usage_calculation.rejected",
+    "metric.execution.fulfilled",
+    "prompt_execution.usage_calculation.fulfilled",
+    "prompt_execution.usage_calculation.rejected",
+)
+"""Events of Vellum's that receivers may ask for, and that nothing here gives rise to."""
+ALL_EVENTS: Final = (
+    *BATCH_EVENTS,
+    *EXECUTION_EVENTS.values(),
+    DISABLED,
+    TEST,
+    *WORKFLOW_EVENTS,
+    WORKFLOW_USAGE,
+    *NEVER_SENT,
+)
 """In the order of their bits, which are stored: new ones go to the end."""
-DEFAULT_EVENTS: Final = (*BATCH_EVENTS, DISABLED)
+DEFAULT_EVENTS: Final = (*BATCH_EVENTS, DISABLED, *WORKFLOW_EVENTS)
 _BITS: Final = {name: 1 << place for place, name in enumerate(ALL_EVENTS)}
+_WORKFLOW_NAMES: Final = frozenset({*WORKFLOW_EVENTS, WORKFLOW_USAGE})
+_WORKFLOW_MASK: Final = sum(_BITS[name] for name in _WORKFLOW_NAMES)
+WORKFLOW: Final = "workflow"
+"""The one action of a hosted workflow."""
 
 
 def bit_of(name: str) -> int:
     return _BITS[name]
+
+
+@lru_cache(maxsize=256)
+def workflow_of(task: str) -> str | None:
+    """The app of a task that may be a hosted workflow's; None: it is none."""
+    found = read_hosted_task(task)
+    return None if found is None or found.action != WORKFLOW else found.app
+
+
+def end_mask(task: str, state: State) -> int:
+    """The events that an end of an execution of the task may be."""
+    mask = _BITS[EXECUTION_EVENTS[state]]
+    return mask if workflow_of(task) is None else mask | _WORKFLOW_MASK
+
+
+def sent_id(event_id: str, name: str) -> str:
+    """As receivers see it: those of Vellum's events expect a UUID."""
+    return str(uuid.UUID(event_id.removeprefix("evt_"))) if name in _WORKFLOW_NAMES else event_id
 
 
 def mask_of(names: Collection[str]) -> int:
@@ -78,7 +125,8 @@ def mask_of(names: Collection[str]) -> int:
 
 
 class Wants(msgspec.Struct, frozen=True):
-    """What an endpoint asked for. `tasks` empty: of all. `named`: only of batches submitted with its id."""
+    """What an endpoint asked for. `tasks` empty: of all; a hosted workflow may be named as its users do. `named`: only
+    of batches submitted with its id."""
 
     id: str
     mask: int
@@ -91,7 +139,9 @@ class Wants(msgspec.Struct, frozen=True):
             return False
         if task is None:
             return True
-        return (not self.tasks or task in self.tasks) and (not self.named or self.id in named)
+        if self.tasks and task not in self.tasks and workflow_of(task) not in self.tasks:
+            return False
+        return not self.named or self.id in named
 
 
 def endpoint_project(endpoint_id: str) -> str:

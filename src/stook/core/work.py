@@ -101,6 +101,8 @@ class Claimed(msgspec.Struct):
     """Suspect slices wait for an idle worker."""
     wait: float | None = None
     """Seconds after which something may become claimable without a signal (a forming group's timeout)."""
+    limited: bool = False
+    """There was more that a limit on what runs at once kept back: what ends may make room for it."""
 
 
 class Settled(msgspec.Struct):
