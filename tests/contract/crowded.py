@@ -86,7 +86,8 @@ async def crowded_rows(
 
 async def _fill(store: CheckedStore) -> None:
     (columns,) = await store.tables.fetch(
-        "select table_name, column_name, data_type from information_schema.columns where table_schema = 'stook'"
+        "select table_name, column_name, data_type from information_schema.columns"
+        " where table_schema = 'stook' and is_identity = 'NO'"
     )
     tables: dict[str, dict[str, str]] = {}
     for table, column, kind in columns:

@@ -4,16 +4,19 @@ happened twice. The seed is in the test's name; STOOK_SEEDS=N runs N of them."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 from collections import Counter
 
 import pytest
 
-from stook.core.errors import Conflict
+from stook.core.errors import Conflict, NotFound
+from stook.core.given_output import Form
 from stook.core.policy import RetryPolicy
 from stook.core.retry_scope import RetryScope
 from stook.store.script.cancel_items import cancel_items
+from stook.store.script.finish import finish_item
 from stook.store.script.pause import pause, resume
 from stook.store.script.quota import set_batch_limit
 from stook.store.script.renew import renew
@@ -100,7 +103,7 @@ class Crowd:
 
     async def operate(self):
         batch_id, dice, write = self.dice.choice(self.ids), self.dice, self.store.write
-        match dice.randrange(9):
+        match dice.randrange(11):
             case 0:
                 await write(cancel, batch_id, hard=dice.random() < 0.5, reason="")
             case 1 | 2:
@@ -114,6 +117,9 @@ class Crowd:
                 await write(retry, batch_id, RetryScope(states), probe=dice.choice([None, 2, 5]))
             case 7:
                 await write(set_batch_limit, batch_id, dice.choice([None, 1, 8]))
+            case 8 | 9:
+                with contextlib.suppress(NotFound):
+                    await write(finish_item, batch_id, dice.randrange(60), result=b"1", form=Form.itself)
             case _:
                 await write(append, batch_id, chunked(payloads(dice.randrange(1, 9)), 4))
 

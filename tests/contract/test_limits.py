@@ -100,6 +100,22 @@ async def test_the_tightest_limit_counts(store):
     assert len(indexes(await claim_all(store))) == 5
 
 
+async def test_a_claim_says_that_a_limit_kept_something_back(store):
+    batch_id = await submit_items(store, 2, queue="q")
+    await limit(store, "queue", batch_id, 1)
+    first, second = await take(store), await take(store)
+    assert (len(first.slices), first.limited, len(second.slices), second.limited) == (1, True, 0, True)
+    await send(store, succeed(first.slices[0]))
+    last = await take(store)
+    assert (len(last.slices), last.limited) == (1, False)
+
+
+async def test_a_batch_at_its_own_limit_is_kept_back(store):
+    await submit_items(store, 3, max_concurrency=1)
+    first, second = await take(store), await take(store)
+    assert (len(first.slices), len(second.slices), second.limited) == (1, 0, True)
+
+
 async def test_a_batch_at_its_limit_hides_nobody_behind_it(store):
     first = await submit_items(store, 400, per=4, max_concurrency=2)
     second = await submit_items(store, 400, per=4, max_concurrency=3)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from stook.core.errors import NotFound, StoreError
 from stook.core.states import BatchState
 from stook.engine import process
+from stook.engine.deployment_upkeep import tidy_deployments
 from stook.engine.errands import do_errands
 from stook.engine.listening import listening
 from stook.engine.ticking import tick_once
@@ -230,6 +231,7 @@ class Maintenance:
                         await self._safely(self.forget_answers())
                         await self._safely(self.forget_webhooks())
                         await self._safely(self.count_queues())
+                        await self._safely(tidy_deployments(self._store, self._blobs))
                         await self._safely(self.upkeep())
                     pause = await self._safely(self._sweep())
                     await self._safely(self.purge())

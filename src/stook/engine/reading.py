@@ -144,7 +144,7 @@ class Reading:
             tracebacks=tracebacks,
             states=frozenset(State) if states is None else states,
         )
-        await self._whole(page.rows)
+        await self.fetch_bodies(page.rows)
         return page
 
     async def results(self, batch_id: bytes, after: int = 0) -> AsyncIterator[list[ItemRow]]:
@@ -152,7 +152,7 @@ class Reading:
         while rows := await self.store.read(results, batch_id, after):
             after = rows[-1].index + 1
             if shown := [row for row in rows if not row.pruned]:
-                await self._whole(shown)
+                await self.fetch_bodies(shown)
                 yield shown
 
     async def settled(self, batch_id: bytes, after: int = 0, *, live: bool = True) -> AsyncIterator[list[ItemRow]]:
@@ -163,7 +163,7 @@ class Reading:
                 found: FollowedItems = await self.store.read(follow_items, batch_id, after)
                 after = found.after
                 if shown := [row for row in found.items if not row.pruned]:
-                    await self._whole(shown)
+                    await self.fetch_bodies(shown)
                     yield shown
                 if found.done or (not live and not found.items):
                     return
@@ -190,7 +190,7 @@ class Reading:
         return await self.store.read(why_project_waits, self.project)
 
     async def _whole_view(self, view: ExecutionView) -> ExecutionView:
-        await self._whole([view.item])
+        await self.fetch_bodies([view.item])
         batch_id = view.item.batch_id
         if view.original is not None and view.original_blob:
             view.original, view.original_blob = await self.blobs.get(batch_id, view.original), False
@@ -199,7 +199,8 @@ class Reading:
                 change.input, change.blob = await self.blobs.get(batch_id, change.input), False
         return view
 
-    async def _whole(self, rows: Iterable[ItemRow]) -> None:
+    async def fetch_bodies(self, rows: Iterable[ItemRow]) -> None:
+        """In the place of references."""
         for row in rows:
             if row.input_blob:
                 row.input, row.input_blob = await self.blobs.get(row.batch_id, row.input), False

@@ -18,7 +18,7 @@ from stook.engine.invoking import Invokes
 from stook.engine.item_times import item_times
 from stook.engine.names import check_name, check_project, check_task
 from stook.engine.options import Block, Options
-from stook.engine.singles import Single, Singles
+from stook.engine.singles import Single, Singles, put_extras
 from stook.engine.triggers import Triggering
 from stook.store.script.batch_row import read_batch
 from stook.store.script.clock import read_clock
@@ -27,13 +27,15 @@ from stook.store.script.stop import give_up
 from stook.store.script.submit import Created, NewBatch, create_batch, seal, submit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterator, Sequence
+    from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 
+    from stook.core.extras import ItemExtras
     from stook.core.policy import TaskPolicy
     from stook.core.tally import Tally
     from stook.engine.blobs import Blobs
     from stook.engine.publishing import Published
     from stook.store.port import Store
+    from stook.store.script.hosted_place import HostedPlace
     from stook.store.script.single import Place
     from stook.store.script.ticket import Ticket
 
@@ -87,18 +89,30 @@ class Engine(Triggering):
         sizes = [len(payload) for block in blocks for payload in block.payloads]
         return len(sizes) <= BITE_ITEMS and sum(sizes) <= BITE_BYTES and max(sizes, default=0) <= self.blobs.inline
 
-    async def submit_whole(self, task: str, policy: TaskPolicy, blocks: Sequence[Block], options: Options) -> Created:
+    async def submit_whole(
+        self,
+        task: str,
+        policy: TaskPolicy,
+        blocks: Sequence[Block],
+        options: Options,
+        *,
+        hosted: HostedPlace | None = None,
+        extras: Mapping[int, ItemExtras] | None = None,
+    ) -> Created:
         """A whole batch in one transaction: there and sealed, or not there at all. The key of an earlier call: that
-        batch as it is, which may still be open."""
+        batch as it is, which may still be open. `extras` by index, of a batch without dedupe keys. Of a hosted one
+        `ExternalIdsHeld` says whose its external ids are."""
         now = await self.store.read(read_clock) if options.deadline is not None else 0
         run_at, expires_at = await item_times(self.store, options)
         new = self._new_batch(task, policy, options, now)
+        new.hosted = hosted
         chunker = Chunker(self.blobs, new.id, digests=options.key is not None, laner=Laner(policy))
         chunks = [
             made
             for block in _joined(blocks)
             for made in await chunker.cut(block.payloads, block.keys, block.dedupe, block.tags)
         ]
+        put_extras(chunks, extras or {})
         await self.quotas.declare(task, policy.max_concurrency)
         with self._published(new) as published:
             created = await self.store.write(submit, new, chunks, run_at=run_at, expires_at=expires_at)
@@ -154,8 +168,12 @@ class Engine(Triggering):
         options: Options,
         dedupe: str | None = None,
         ticket: Ticket | None = None,
+        *,
+        hosted: HostedPlace | None = None,
+        extras: ItemExtras | None = None,
     ) -> Place:
-        """(batch, index, created). With a `ticket` the same each time, and one execution."""
+        """(batch, index, created). With a `ticket` the same each time, and one execution. Not created: the execution
+        that holds its dedupe key, or, of a `hosted` one, the external id of its `extras`."""
         check_task(task)
         if dedupe is not None:
             check_name("dedupe_key", dedupe)
@@ -174,13 +192,14 @@ class Engine(Triggering):
             options.metadata_json(),
             tuple(options.webhooks),
             ticketed=ticket is not None,
+            hosted=hosted,
         )
         if self.publishing is None:
-            return await self.singles.submit(single, payload, dedupe, ticket, lane)
+            return await self.singles.submit(single, payload, dedupe, ticket, lane, extras=extras)
         with self.publishing(task) as published:
             if published is not None:
                 single = msgspec.structs.replace(single, trace=published.trace)
-            batch_id, index, created = await self.singles.submit(single, payload, dedupe, ticket, lane)
+            batch_id, index, created = await self.singles.submit(single, payload, dedupe, ticket, lane, extras=extras)
             if published is not None:
                 published.stored(execution_id(batch_id, index), 1)
         return batch_id, index, created
@@ -244,8 +263,8 @@ class Engine(Triggering):
 
 
 def _joined(blocks: Sequence[Block]) -> Sequence[Block]:
-    """As one, so that chunks are as large as they may be."""
-    if len(blocks) < 2:  # noqa: PLR2004
+    """As one, so that chunks are as large as they may be; what comes in large blocks has large chunks."""
+    if len(blocks) < 2 or len(blocks[0].payloads) >= BITE_ITEMS:  # noqa: PLR2004
         return blocks
     keyed, marked = blocks[0].keys is not None, blocks[0].dedupe is not None
     return [

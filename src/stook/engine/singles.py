@@ -14,19 +14,21 @@ from stook.core.errors import PayloadTooLarge, QuotaExceeded, StoreError, StoreU
 from stook.core.extras import ItemExtras
 from stook.engine.intake import Chunker
 from stook.store.script.delete import delete, drop_blobs
+from stook.store.script.external_ids import ExternalIdsHeld
+from stook.store.script.hosted_place import HostedPlace
 from stook.store.script.single import Place, places_of, submit_ticketed
 from stook.store.script.submit import NewBatch, submit
 from stook.store.script.ticket import Ticket, void
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from stook.core.chunk import Chunk
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
     from stook.store.script.submit import Created
 
-__all__ = ["Single", "Singles"]
+__all__ = ["Single", "Singles", "put_extras"]
 
 
 class Single(msgspec.Struct, frozen=True):
@@ -43,6 +45,7 @@ class Single(msgspec.Struct, frozen=True):
     webhooks: tuple[str, ...] = ()
     trace: str | None = None
     ticketed: bool = False
+    hosted: HostedPlace | None = None
 
 
 class _Waiting(msgspec.Struct):
@@ -74,7 +77,8 @@ class Singles:
         extras: ItemExtras | None = None,
         tags: Sequence[str] = (),
     ) -> Place:
-        """(batch, index, created), durable on return. Not created: the execution that holds the dedupe key. Those that
+        """(batch, index, created), durable on return. Not created: the execution that holds the dedupe key, or the
+        external id that `extras` have (they have none, or all of those that share a `single` are hosted). Those that
         are `ticketed` have a ticket, all of them: `Conflict` for one that is void. `lane`: (lane, cost), of a task with
         keys all have one."""
         if len(payload) > self._blobs.most:
@@ -106,7 +110,7 @@ class Singles:
                 tags=[one.tags for one in group] if any(one.tags for one in group) else None,
                 places=None if group[0].lane is None else [one.lane or ("", None) for one in group],
             )
-            _put_extras(chunks, group)
+            put_extras(chunks, {at: one.extras for at, one in enumerate(group) if one.extras is not None})
             new = NewBatch(
                 id=batch_id,
                 project=single.project,
@@ -119,6 +123,7 @@ class Singles:
                 metadata=single.metadata,
                 webhooks=single.webhooks,
                 trace=single.trace,
+                hosted=single.hosted,
             )
             created = await self._write(new, chunks, single, group)
         except QuotaExceeded as error:
@@ -149,12 +154,18 @@ class Singles:
     async def _write(
         self, new: NewBatch, chunks: Sequence[Chunk], single: Single, group: list[_Waiting]
     ) -> Created | None:
-        """None: under some of the tickets nothing is to be done any more, which those who hold them have been told."""
+        """None: some are not to be submitted any more, for their tickets or their external ids, and have been told."""
         times = {"run_at": single.run_at, "expires_at": single.expires_at}
-        if not single.ticketed:
-            return await self._store.write(submit, new, chunks, **times)
         tickets = [one.ticket for one in group if one.ticket is not None]
-        created, standings = await self._store.write(submit_ticketed, new, chunks, tickets, **times)
+        try:
+            if not single.ticketed:
+                return await self._store.write(submit, new, chunks, **times)
+            created, standings = await self._store.write(submit_ticketed, new, chunks, tickets, **times)
+        except ExternalIdsHeld as error:
+            for one in group:
+                if (holder := error.holder_of(one.extras)) is not None:
+                    _answer(one, (*holder, False))
+            return None
         for one, ticket, standing in zip(group, tickets, standings, strict=True):
             if standing.done is not None:
                 _answer(one, msgspec.msgpack.decode(standing.done, type=Place))
@@ -170,12 +181,11 @@ class Singles:
                 await self._store.write(drop_blobs, batch_id)
 
 
-def _put_extras(chunks: Sequence[Chunk], group: Sequence[_Waiting]) -> None:
+def put_extras(chunks: Sequence[Chunk], extras: Mapping[int, ItemExtras]) -> None:
+    """By the place in all of these chunks."""
     at = 0
-    for chunk in chunks:
-        found = {
-            offset: one.extras for offset, one in enumerate(group[at : at + chunk.count]) if one.extras is not None
-        }
+    for chunk in chunks if extras else ():
+        found = {offset: extras[at + offset] for offset in range(chunk.count) if at + offset in extras}
         chunk.extras = found or None
         at += chunk.count
 
@@ -192,13 +202,19 @@ def _refuse(waiting: list[_Waiting], error: Exception) -> None:
 
 
 def _groups(waiting: list[_Waiting]) -> list[list[_Waiting]]:
-    """What does not fit one chunk goes in several, each a transaction of its own."""
+    """What does not fit one chunk goes in several, each a transaction of its own; and so does what has the external id
+    of another: whoever came first has it by then."""
     groups: list[list[_Waiting]] = [[]]
-    size = 0
+    size, names = 0, set[str]()
     for one in waiting:
-        if groups[-1] and (len(groups[-1]) == MAX_ITEMS or size + len(one.payload) > MAX_BYTES):
+        name = None if one.extras is None else one.extras.external_id
+        if groups[-1] and (
+            len(groups[-1]) == MAX_ITEMS or size + len(one.payload) > MAX_BYTES or (name is not None and name in names)
+        ):
             groups.append([])
-            size = 0
+            size, names = 0, set()
         groups[-1].append(one)
         size += len(one.payload)
+        if name is not None:
+            names.add(name)
     return groups

@@ -10,7 +10,7 @@ import msgspec
 
 from stook.core.phase import Phase, batch_state
 from stook.core.states import State
-from stook.core.webhook_events import EXECUTION_EVENTS, bit_of
+from stook.core.webhook_events import bit_of, end_mask
 
 if TYPE_CHECKING:
     from stook.store.script.batch_row import BatchRow
@@ -70,13 +70,13 @@ def tell(batch: BatchRow, name: str, at: int, **more: object) -> None:
 
 
 def note_end(batch: BatchRow, ended: Ended) -> None:
-    if batch.hooks & bit_of(EXECUTION_EVENTS[ended.state]):
+    if batch.hooks & end_mask(batch.task, ended.state):
         _news_of(batch).ended.append(ended)
 
 
 def note_failure(batch: BatchRow, index: int, error: tuple[str, str, str]) -> None:
     """Of one that will end so in this transaction."""
-    if batch.hooks & bit_of(EXECUTION_EVENTS[State.failed]):
+    if batch.hooks & end_mask(batch.task, State.failed):
         _news_of(batch).errors[index] = error
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stook.store.script.read.narrowed import Narrowing
     from stook.store.statement import Row, Script
 
-__all__ = ["CancelledItems", "cancel_items", "cancel_where"]
+__all__ = ["CancelledItems", "cancel_items", "cancel_where", "leave_segments", "save_ended", "tell_ended"]
 
 
 class CancelledItems(msgspec.Struct):
@@ -98,22 +98,24 @@ def cancel_items(
         yield Many("update_state", flush.state_rows())
     if flush.outcomes:
         yield Many("insert_outcome", flush.outcomes)
-        yield from _leave_segments(segments, {(chunk_of[index], index - chunk_of[index]) for index in answer.ended})
+        yield from leave_segments(segments, {(chunk_of[index], index - chunk_of[index]) for index in answer.ended})
         yield from drop_suspensions(batch, suspended, now, body=PARENT_CANCELLED if children else None)
-        yield from _tell(flush)
+        yield from tell_ended(flush)
     if signalled:
         yield Many("signal_lease", sorted(signalled))
-    yield from _save(batch, now)
+    yield from save_ended(batch, now)
     return answer
 
 
-def _save(batch: BatchRow, now: int) -> Script[None]:
+def save_ended(batch: BatchRow, now: int) -> Script[None]:
+    """Closes the batch if nothing is left of it, and wakes those who follow it."""
     yield from close_if_done(batch, now)
     yield from save_batches([batch])
     yield Notify((f"batch:{batch.id.hex()}", "signal"))
 
 
-def _tell(flush: Flush) -> Script[None]:
+def tell_ended(flush: Flush) -> Script[None]:
+    """Those to whom the end of its items means something: keys, parents, a probe."""
     yield from free_keys(flush.batch, flush.ended)
     yield from tell_parents(flush)
     yield from after_probe(flush.batch, flush.now, ended=flush.probed, failed=flush.probe_failed)
@@ -136,7 +138,8 @@ def _begun(batch: BatchRow, chunk_of: Mapping[int, int], segments: Sequence[Row]
     return set(chunk_of) - fresh
 
 
-def _leave_segments(segments: Sequence[Row], ended: set[tuple[int, int]]) -> Script[None]:
+def leave_segments(segments: Sequence[Row], ended: set[tuple[int, int]]) -> Script[None]:
+    """Those that `ended`, (first of the chunk, offset) each, are taken out of these rows of `lock_chunk_segments`."""
     used_up, cut = [], []
     for segment_id, first, pos, stop, picks, *_ in segments:
         before = offsets_of(pos, stop, picks)

@@ -162,7 +162,10 @@ def _claim_from(ask: Ask, flows: Sequence[Flow], gates: Gates, quotas: Sequence[
         if ask.plain is not None:
             ask.plain.learn_policies(segments[one.head.id].policy for one in closed.shares)
         moments = [one - now for one in (forming.wait_until, closed.wait_until, cut.wait_until) if one is not None]
-        return Claimed(leased, wait=min(moments) / 1_000_000 if moments else None)
+        kept_back = bool(full) or (
+            not sated and sum(one.take for one in shares) < sum(one.head().left for one in forming.allowed)
+        )
+        return Claimed(leased, wait=min(moments) / 1_000_000 if moments else None, limited=kept_back)
     return Claimed([])
 
 

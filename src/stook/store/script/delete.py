@@ -35,6 +35,12 @@ TABLES = (
     "suspension",
     "wait",
     "loss",
+    "hosted_batch",
+    "external_id",
+    "given_output",
+    "hosted_event",
+    "hosted_actual",
+    "workflow_event",
 )
 
 

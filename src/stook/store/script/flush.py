@@ -40,6 +40,7 @@ class Flush:
         self.failed = 0
         self.probed = 0
         self.probe_failed = 0
+        self._claimed_at = now
         self._retrying: dict[tuple[object, ...], NewSegment] = {}
 
     @property
@@ -62,6 +63,10 @@ class Flush:
     def leases_left(self) -> list[tuple[object, ...]]:
         done = {token for (token,) in self.leases_done}
         return [(token, pack(left), len(left)) for token, left in self.open_left.items() if token not in done]
+
+    def claimed(self, at: int) -> None:
+        """When that was claimed whose outcomes come next: its batch has started with the first that ended."""
+        self._claimed_at = at
 
     def outcome(
         self,
@@ -100,8 +105,8 @@ class Flush:
         if batch.hooks:
             note_end(batch, Ended(first, offsets, state, round_, attempt, self.now, results, blobs))
         batch.settled += count
-        if batch.started_at is None and attempt:
-            batch.started_at = self.now
+        if attempt and (batch.started_at is None or self._claimed_at < batch.started_at):
+            batch.started_at = self._claimed_at
         match state:
             case State.succeeded:
                 batch.succeeded += count

@@ -15,13 +15,24 @@ import msgspec
 from stook.core.ids import execution_id
 from stook.core.picks import pack
 from stook.core.states import State
-from stook.core.webhook_events import EXECUTION_EVENTS, MOST_BYTES, Wants, body_of, error_of, timestamp
+from stook.core.webhook_events import (
+    EXECUTION_EVENTS,
+    MOST_BYTES,
+    WORKFLOW_EVENTS,
+    Wants,
+    body_of,
+    error_of,
+    sent_id,
+    timestamp,
+    workflow_of,
+)
 from stook.store.script.carry import carry
 from stook.store.script.dedupe import CALLER_KEYS
+from stook.store.script.workflow_events import write_workflow_ends
 from stook.store.statement import Each, Many, Notify, Now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from stook.store.script.batch_news import Ended
     from stook.store.script.batch_row import BatchRow
@@ -85,10 +96,26 @@ class Outbox:
         wanting: Iterable[_Subscriber],
         index: int | None = None,
     ) -> None:
+        def body_under(event_id: str) -> bytes:
+            body = body_of(event_id, name, at, origin.project, data)
+            if len(body) > MOST_BYTES and "execution" in data:
+                body = body_of(event_id, name, at, origin.project, {"execution": _redacted(data["execution"])})
+            return body
+
+        self.put(name, origin, at, body_under, wanting, index)
+
+    def put(
+        self,
+        name: str,
+        origin: Origin,
+        at: int,
+        body_under: Callable[[str], bytes],
+        wanting: Iterable[_Subscriber],
+        index: int | None,
+    ) -> None:
+        """`body_under`: the body, under the id that receivers see."""
         event_id = self._ids("evt")
-        body = body_of(event_id, name, at, origin.project, data)
-        if len(body) > MOST_BYTES and "execution" in data:
-            body = body_of(event_id, name, at, origin.project, {"execution": _redacted(data["execution"])})
+        body = body_under(sent_id(event_id, name))
         about = (origin.project, name, origin.batch_id, index)
         self._events.append((event_id, *about, origin.task, origin.named, body, at))
         for one in wanting:
@@ -130,7 +157,7 @@ def write_news(batches: Sequence[BatchRow]) -> Script[None]:
         origin = Origin(batch.project, batch.id, batch.task, batch.webhooks, bool(batch.keyed & CALLER_KEYS))
         later = [one for one in news.ended if not one.attempt and one.results is None]
         if sum(len(one.offsets) for one in later) > AT_ONCE:
-            backlog += [_backlog(origin, one) for one in later if outbox.wanting(EXECUTION_EVENTS[one.state], origin)]
+            backlog += [_backlog(origin, one) for one in later if _wanted(outbox, one.state, origin)]
             news.ended = [one for one in news.ended if one.attempt or one.results is not None]
         yield from write_ends(outbox, origin, news.ended, news.errors)
         for one in news.of_batch:
@@ -145,7 +172,9 @@ def write_news(batches: Sequence[BatchRow]) -> Script[None]:
 def write_ends(
     outbox: Outbox, origin: Origin, ends: Sequence[Ended], errors: dict[int, tuple[str, str, str]]
 ) -> Script[None]:
-    """One event per execution, in the order in which they ended."""
+    """One event per execution, in the order in which they ended; of hosted workflows theirs beside it."""
+    if origin.task is not None and workflow_of(origin.task) is not None:
+        yield from write_workflow_ends(outbox, origin, ends, errors)
     chosen = [(one, wanting) for one in ends if (wanting := outbox.wanting(EXECUTION_EVENTS[one.state], origin))]
     if not chosen:
         return
@@ -185,6 +214,11 @@ def announce(project: str, name: str, data: dict[str, Any], now: int, *, but: st
     if wanting := outbox.wanting(name, origin, but=but):
         outbox.add(name, origin, now, data, wanting)
         yield from outbox.write()
+
+
+def _wanted(outbox: Outbox, state: State, origin: Origin) -> bool:
+    names = (EXECUTION_EVENTS[state], *(WORKFLOW_EVENTS if workflow_of(origin.task or "") is not None else ()))
+    return any(outbox.wanting(name, origin) for name in names)
 
 
 def _backlog(origin: Origin, one: Ended) -> tuple[object, ...]:

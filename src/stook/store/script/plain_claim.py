@@ -129,7 +129,7 @@ def claim_plainly(ask: Ask, plain: Plain) -> Script[Claimed | None]:
     slices = [_slice(_Taken(*row)) for row in rows]
     short = sum(len(one.offsets) for one in slices) < ask.items
     plain.segments = MANY if short and len(slices) == most else FEW if len(slices) <= FEW else plain.segments
-    return Claimed(slices)
+    return Claimed(slices, limited=short and bool(plain.terms))
 
 
 def _slice(one: _Taken) -> Slice:

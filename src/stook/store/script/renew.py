@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from stook.core.picks import as_range
-from stook.core.states import State
+from stook.core.states import TERMINAL, State
 from stook.store.statement import Each, Now
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stook.store.statement import Row, Script
 
 __all__ = ["RenewAnswer", "look", "renew"]
+
+_ENDED: Final = bytes(sorted(TERMINAL))
 
 
 class RenewAnswer(msgspec.Struct):
@@ -53,6 +55,16 @@ def _answer(tokens: Sequence[int], rows: Sequence[Row]) -> Script[RenewAnswer]:
             answer.cancelled.append((token, None))
         else:
             found = states[batch_id, first]
-            asked = [offset for offset in as_range(lo, hi, picks) if found[offset] == State.cancelling]
-            answer.cancelled.append((token, asked))
+            answer.cancelled.append((token, _to_stop(found, lo, hi, picks)))
     return answer
+
+
+def _to_stop(states: bytes, lo: int, hi: int, picks: bytes | None) -> list[int]:
+    """What is to be cancelled, and what has ended otherwise and is in the lease no more; who did that itself loses
+    nothing."""
+    held = as_range(lo, hi, picks)
+    asked = [offset for offset in held if states[offset] == State.cancelling]
+    if picks is None:
+        return asked
+    left = set(range(lo, hi)).difference(held)
+    return asked + [offset for offset in sorted(left) if states[offset] in _ENDED]

@@ -46,6 +46,7 @@ class Held(msgspec.Struct, gc=False):
     alone: int
     closed: int
     expires_at: int
+    claimed_at: int
     lane: str
     cost: str | None
     states: bytes
@@ -57,6 +58,7 @@ class Held(msgspec.Struct, gc=False):
 
 def settle_slice(flush: Flush, lease: Held, settlement: Settlement, draw: Callable[[], float]) -> int:
     """Adds the settlement to the flush; returns how many of its items had ended already."""
+    flush.claimed(lease.claimed_at)
     states = flush.chunk_states(lease.first, lease.states)
     open_now = flush.open_left.get(lease.token)
     whole = _whole_success(lease, settlement, states, flush.batch.stop) if open_now is None else False
@@ -204,7 +206,9 @@ def _trouble(flush: Flush, lease: Held, trouble: Trouble, states: bytearray, dra
 
 def _lose(flush: Flush, lease: Held, trouble: Trouble, states: bytearray) -> None:
     """The process died that ran it, and nothing else."""
-    verdict = after_loss(alone=True, losses=lease.losses, max_losses=flush.batch.task_policy.max_losses)
+    policy = flush.batch.task_policy
+    most = policy.max_losses if policy.rerun_lost else 1
+    verdict = after_loss(alone=True, losses=lease.losses, max_losses=most)
     flush.batch.losses += 1
     match verdict:
         case Quarantine(losses):
@@ -327,6 +331,7 @@ def _back(
 def lose_slice(flush: Flush, lease: Held) -> None:
     """A lapsed lease: its worker is gone. Its items come back as suspects, in halves; one that was alone with its
     worker has lost it on its own, and after `max_losses` of that it is quarantined."""
+    flush.claimed(lease.claimed_at)
     states = flush.chunk_states(lease.first, lease.states)
     offsets = list(lease.offsets)
     flush.leases_done.append((lease.token,))
@@ -334,6 +339,10 @@ def lose_slice(flush: Flush, lease: Held) -> None:
     flush.batch.losses += 1
     flush.losses.extend((lease.batch_id, lease.first + offset, lease.token) for offset in offsets)
     policy = flush.batch.task_policy
+    if not policy.rerun_lost:
+        for offset in offsets:
+            _fail(flush, lease, _gone(offset), states, nth=1)
+        return
     if policy.max_losses >= NEVER_QUARANTINED:
         for offset in offsets:
             _back(flush, lease, offset, states, Event.lose)
@@ -354,7 +363,14 @@ def lose_slice(flush: Flush, lease: Held) -> None:
 
 
 def _lost(offset: int, losses: int) -> Trouble:
-    message = f"its worker died {losses} times while running it alone"
+    return _worker_lost(offset, f"its worker died {losses} times while running it alone")
+
+
+def _gone(offset: int) -> Trouble:
+    return _worker_lost(offset, "its worker died while running it, and its task is not run twice")
+
+
+def _worker_lost(offset: int, message: str) -> Trouble:
     return Trouble(
         offset=offset,
         kind="lost",

@@ -16,6 +16,8 @@ from stook.store.script.charge import charge
 from stook.store.script.chunk_lane import add_lanes
 from stook.store.script.close import close_if_done
 from stook.store.script.dedupe import CALLER_KEYS, hold_keys
+from stook.store.script.external_ids import take_external_ids
+from stook.store.script.hosted_place import HostedPlace, put_place
 from stook.store.script.outbox import write_news
 from stook.store.script.rank import next_rank
 from stook.store.script.segment_row import NewSegment, SegmentStatus
@@ -67,6 +69,8 @@ class NewBatch(msgspec.Struct, kw_only=True):
     """As in `core.work.Slice`."""
     keyed: int = 0
     """Bits of `batch.keyed` for what the caller writes beside it."""
+    hosted: HostedPlace | None = None
+    """Where it is of hosted code: of which."""
 
 
 class Created(msgspec.Struct):
@@ -97,7 +101,7 @@ def create_batch(new: NewBatch) -> Script[Created]:
     yield from _check_webhooks(new)
     now: int = yield Now()
     yield Many("insert_batch", [new_row(new, now).columns()])
-    yield from _set_trace(new)
+    yield from _put_beside(new)
     return Created(new.id, created=True)
 
 
@@ -206,7 +210,8 @@ def submit(
     run_at: int | None = None,
     expires_at: int | None = None,
 ) -> Script[Created]:
-    """Create, append and seal in one transaction: visible whole or not at all."""
+    """Create, append and seal in one transaction: visible whole or not at all. `ExternalIdsHeld`, of hosted code, says
+    whose."""
     if any(chunk.dedupe for chunk in chunks):
         created = yield from create_batch(new)
         if not created.created:
@@ -221,6 +226,8 @@ def submit(
     if earlier is not None:
         return earlier
     yield from _check_webhooks(new)
+    if new.hosted is not None:
+        yield from take_external_ids(new.project, new.id, chunks)
     batch = new_row(new, 0)  # nobody else knows it yet: it needs no lock, and is written once
     rank = (yield from next_rank(batch, new.priority)) if chunks else 0
     now: int = yield Now()
@@ -233,7 +240,7 @@ def submit(
         batch.hooks = hooks[0][0] if hooks else 0
     yield from seal_row(batch, now)
     yield Many("insert_batch", [batch.columns()])
-    yield from _set_trace(new)
+    yield from _put_beside(new)
     yield from write_news([batch])
     return Created(new.id, created=True, total=batch.total, consumed=batch.consumed, sealed=True)
 
@@ -246,10 +253,12 @@ def seal_row(batch: BatchRow, now: int) -> Script[None]:
     yield from close_if_done(batch, now)
 
 
-def _set_trace(new: NewBatch) -> Script[None]:
-    """In a statement of its own, which is only made for those who trace."""
+def _put_beside(new: NewBatch) -> Script[None]:
+    """In statements of their own, which are only made for those who trace, or host code."""
     if new.trace is not None:
         yield Many("set_batch_trace", [(new.id, new.trace)])
+    if new.hosted is not None:
+        yield from put_place(new.id, new.project, new.hosted)
 
 
 def new_row(new: NewBatch, now: int) -> BatchRow:

@@ -6,7 +6,7 @@
 with held as materialized (
     update batch set
         settled = batch.settled + $4 - $3, succeeded = batch.succeeded + $4 - $3, streak = 0,
-        started_at = coalesce(batch.started_at, $10::bigint, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+        started_at = least(batch.started_at, l.claimed_at)
     from lease l
     where batch.id = $1 and l.token = $2 and l.batch_id = batch.id and l.lo = $3 and l.hi = $4 and l.picks is null
       and l.attempt > 0 and batch.phase in ('open', 'active') and batch.stop is null and batch.probe is null

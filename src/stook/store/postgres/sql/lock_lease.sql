@@ -1,5 +1,5 @@
 -- Locks: leases by token and the states of their chunks. The batches are locked before.
 select l.token, l.worker, l.batch_id, l.first, l.lo, l.hi, l.picks, l.priority, l.round, l.attempt, l.losses, l.alone,
-       l.closed, l.expires_at, l.lane, l.cost, s.states
+       l.closed, l.expires_at, l.claimed_at, l.lane, l.cost, s.states
 from lease l join state s on s.batch_id = l.batch_id and s.first = l.first
 where l.token = any($1::bigint[]) order by l.token for update;

@@ -2,6 +2,6 @@
 select l.*
 from unnest($1::bytea[], $2::integer[], $3::integer[]) as k (batch_id, low, high)
 cross join lateral (
-    select first, lo, hi, picks, token, worker, round, attempt, claimed_at, expires_at
+    select batch_id, first, lo, hi, picks, token, worker, round, attempt, claimed_at, expires_at
     from lease where batch_id = k.batch_id and first between k.low and k.high offset 0
 ) l;

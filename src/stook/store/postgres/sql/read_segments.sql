@@ -2,6 +2,6 @@
 select s.*
 from unnest($1::bytea[], $2::integer[], $3::integer[]) as k (batch_id, low, high)
 cross join lateral (
-    select first, pos, stop, picks, status, priority, round, attempt, losses, due_at, ready_at, expires_at
+    select batch_id, first, pos, stop, picks, status, priority, round, attempt, losses, due_at, ready_at, expires_at
     from segment where batch_id = k.batch_id and first between k.low and k.high offset 0
 ) s;

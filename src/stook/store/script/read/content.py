@@ -46,7 +46,7 @@ def heads_from(batch_id: bytes, index: int, limit: int) -> Script[list[Head]]:
 
 def heads_of(batch_id: bytes, firsts: Iterable[int]) -> Script[dict[int, Head]]:
     rows: list[Row] = yield Each("read_heads", [(batch_id, first) for first in sorted(firsts)])
-    return {row[0]: _head(row) for row in rows}
+    return {row[1]: _head(row[1:]) for row in rows}
 
 
 def read_inputs(
@@ -62,7 +62,7 @@ def read_inputs(
         spans.append((batch_id, first, begin + 1, starts[offsets[-1] + 1] - 1 - begin))
     rows: list[Row] = yield Each("read_payloads", spans)
     found = {}
-    for first, span in rows:
+    for _, first, span in rows:
         starts, offsets = heads[first].starts, wanted[first]
         base = starts[offsets[0]]
         found[first] = [span[starts[offset] - base : starts[offset + 1] - 1 - base] for offset in offsets]

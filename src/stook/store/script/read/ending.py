@@ -59,8 +59,8 @@ def read_endings(batch_id: bytes, ended: Mapping[int, Sequence[int]]) -> Script[
     rows: list[Row] = yield Each("read_chunk_outcomes", spans)
     left = {first: set(offsets) for first, offsets in ended.items()}
     endings = []
-    for row in sorted(rows, key=lambda row: row[0], reverse=True):
-        settle, first, lo, hi, picks, state, round_, attempt, finished_at, durations = row
+    for row in sorted(rows, key=lambda row: row[1], reverse=True):
+        _, settle, first, lo, hi, picks, state, round_, attempt, finished_at, durations = row
         wanted = left[first]
         pairs = [(offset, place) for place, offset in enumerate(as_range(lo, hi, picks)) if offset in wanted]
         if pairs:
@@ -76,7 +76,7 @@ def _add_results(batch_id: bytes, endings: Sequence[Ending]) -> Script[None]:
     if endings:
         rows: list[Row] = yield Each("read_results", [(batch_id, one.settle) for one in endings])
         of_settle = {one.settle: one for one in endings}
-        for settle, blobs, results in rows:
+        for _, settle, blobs, results in rows:
             of_settle[settle].results = split_array(results)
             of_settle[settle].blobs = frozenset(unpack(blobs) if blobs else ())
 
@@ -89,7 +89,7 @@ def read_errors(
     if not keys:
         return {}
     rows: list[Row] = yield Each("read_errors", keys)
-    return {(index, round_): ItemError(*error) for index, round_, *error in rows}
+    return {(index, round_): ItemError(*error) for _, index, round_, *error in rows}
 
 
 def read_begun(batch_id: bytes, stopped: Sequence[tuple[int, int]]) -> Script[dict[tuple[int, int], int]]:

@@ -48,6 +48,11 @@ class Waits(msgspec.Struct, gc=False):
     ready_at: int | None
     expires_at: int | None
 
+    @property
+    def again(self) -> bool:
+        """An attempt of them has started before."""
+        return self.round > 1 or self.attempt > 1 or self.losses > 0 or self.status is SegmentStatus.suspect
+
 
 class Whereabouts(msgspec.Struct, gc=False):
     """Of the items of one chunk."""
@@ -72,9 +77,9 @@ def find_whereabouts(
         return found
     spans = [(batch_id, live[0], live[-1])] if gapless else [(batch_id, first, first) for first in live]
     leases: list[Row] = yield Each("read_leases", spans)
-    for first, lo, hi, picks, *rest in leases:
+    for _, first, lo, hi, picks, *rest in leases:
         found[first].leases.append(HeldBy(as_range(lo, hi, picks), *rest))
     segments: list[Row] = yield Each("read_segments", spans)
-    for first, pos, stop, picks, status, *rest in segments:
+    for _, first, pos, stop, picks, status, *rest in segments:
         found[first].segments.append(Waits(offsets_of(pos, stop, picks), SegmentStatus(status), *rest))
     return found

@@ -1,1 +1,1 @@
-select settle, blobs, results from outcome where batch_id = ?1 and settle = ?2;
+select batch_id, settle, blobs, results from outcome where batch_id = ?1 and settle = ?2;

@@ -1,0 +1,1 @@
+delete from hosted_deployment where id = $1;

@@ -1,0 +1,1 @@
+delete from hosted_version where deployment_id = $1;

@@ -1,0 +1,5 @@
+-- Locks: a deployment.
+select id, project, dialect, runtime, state, reason, label, force, entrypoint, source, checksum, archive_sum,
+       archive_bytes, env_names, facts, created_at, updated_at, running_at, deleted, arrived, kept, token, host,
+       lease_until, losses
+from hosted_deployment where token = $1 for update;

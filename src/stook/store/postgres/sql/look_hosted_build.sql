@@ -1,0 +1,1 @@
+select project, id from hosted_deployment where token = $1;

@@ -1,0 +1,1 @@
+delete from hosted_log_end where deployment_id = $1;

@@ -1,0 +1,1 @@
+select id from hosted_deployment where state = 'running';

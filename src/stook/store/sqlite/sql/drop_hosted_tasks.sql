@@ -1,0 +1,1 @@
+delete from project_task where project = ?1 and name >= ?2 and name < ?3;

@@ -1,0 +1,1 @@
+select id, env from hosted_deployment where id = ?1;
