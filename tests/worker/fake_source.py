@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from stook.core.errors import StoreUnavailable
 from stook.core.ids import execution_id
 from stook.core.log import AttemptLogs, read_lines
@@ -93,6 +95,8 @@ class FakeSource:
         self.remember_errors: list[BaseException] = []
         self.remember_gate: asyncio.Event | None = None
         self.announced: float | None = None
+        self.limit: int | None = None
+        """Of items leased at one time."""
         self.stale = 0
         self._asked: dict[int, set[int]] = {}
         self._suspended: dict[tuple[bytes, int], Segment] = {}
@@ -204,10 +208,13 @@ class FakeSource:
         if self.claim_errors:
             raise self.claim_errors.pop(0)
         with self._lock:
-            slices = self._lease(claim)
+            busy = sum(len(one.offsets) for one in self.leases.values())
+            room = claim.items if self.limit is None else min(claim.items, self.limit - busy)
+            slices = self._lease(msgspec.structs.replace(claim, items=room))
+            limited = room < claim.items and any(one.task in claim.tasks for one in self.ready)
         suspects = any(one.exclusive and one.task in claim.tasks for one in self.ready)
         self._ended.set()
-        return Claimed(slices, suspects=suspects, wait=self.announced)
+        return Claimed(slices, suspects=suspects, wait=self.announced, limited=limited)
 
     def _lease(self, claim: Claim) -> list[Slice]:
         suspects = [one for one in self.ready if one.exclusive and one.task in claim.tasks]

@@ -13,7 +13,7 @@ from stook.worker import pace, puller, runtime
 from stook.worker.definition import define
 from stook.worker.runtime import WorkerRuntime
 from tests.worker.fake_source import FakeSource
-from tests.worker.running import run, soon, working
+from tests.worker.running import LIMIT, run, soon, working
 
 
 async def echo(n):
@@ -135,6 +135,42 @@ def test_an_announced_moment_is_not_slept_through():
             source.announced = 0.02
             await source.until(lambda: len(source.claims) >= 4)
             assert worker.in_flight == 0
+
+    run(main())
+
+
+class SlowToAnswer(FakeSource):
+    """What it says of its limits is old when it arrives."""
+
+    async def claim(self, claim):
+        found = await super().claim(claim)
+        await asyncio.sleep(0.05)
+        return found
+
+    async def wait(self, tasks, timeout):
+        """Only what is new is rung for."""
+        await asyncio.sleep(timeout)
+
+
+def test_room_that_comes_free_while_a_claim_is_on_its_way_is_not_overlooked():
+    async def main():
+        async def brief(n):
+            await asyncio.sleep(0.01)
+
+        source = SlowToAnswer()
+        source.limit = 1
+        async with working(brief, source=source, concurrency=3, fetch_size=1, poll_interval=LIMIT * 2):
+            await source.ended(source.submit(range(5), per_slice=1))
+
+    run(main())
+
+
+def test_what_a_limit_keeps_back_is_asked_for_as_soon_as_something_ends():
+    async def main():
+        source = FakeSource()
+        source.limit = 1
+        async with working(echo, source=source, concurrency=3, fetch_size=1, poll_interval=LIMIT * 2):
+            await source.ended(source.submit(range(5)))
 
     run(main())
 

@@ -22,7 +22,7 @@ from stook.worker.logs.captured import CapturedLog
 from stook.worker.logs.parts import taken_logs
 from stook.worker.logs.tracking import CURRENT, tracking
 from stook.worker.source import Settlement, Trouble
-from stook.worker.trouble import cancelled, failed, released
+from stook.worker.trouble import cancelled, failed, lost, released
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -207,7 +207,18 @@ class Held:
         elif offset in self.cancelled:
             self.trouble(cancelled(offset, took))
         elif self.stopping and (cut or not isinstance(ended, bytes)) and not _is_suspended(ended):
+            self._conclude_at_shutdown(offset, ended, nanoseconds, cut=cut)
+        else:
+            self._conclude_as_it_ended(offset, ended, nanoseconds)
+
+    def _conclude_at_shutdown(
+        self, offset: int, ended: bytes | Trouble | BaseException, nanoseconds: int, *, cut: bool
+    ) -> None:
+        """What may not be run a second time is not released: it has begun."""
+        if self.piece.policy.rerun_lost:
             self.trouble(released(offset))
+        elif cut:
+            self.trouble(lost(offset, "was stopped with its worker", nanoseconds // 1000))
         else:
             self._conclude_as_it_ended(offset, ended, nanoseconds)
 

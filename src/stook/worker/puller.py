@@ -97,6 +97,10 @@ class Puller:
         self._suspects: deque[tuple[Lane, Held]] = deque()
         self._suspects_since: float | None = None
         self._announced_until: float | None = None
+        self._limited = False
+        """The last round left something that may run once something else has ended."""
+        self._changes = 0
+        """Slices ever settled or lost."""
         self._failures = 0
         self._dry: list[asyncio.Future[None]] = []
 
@@ -109,8 +113,9 @@ class Puller:
 
     def changed(self) -> None:
         """A slice is settled, or lost."""
+        self._changes += 1
         idle = not len(self._live)
-        if self._watching or (idle and (self._dry or self._suspects_since is not None)):
+        if self._watching or self._limited or (idle and (self._dry or self._suspects_since is not None)):
             self._wake()
         else:
             self.poke()
@@ -154,8 +159,8 @@ class Puller:
 
     async def _round(self) -> None:
         """One claim for each lane with room; then a rest, unless something was found."""
-        self._again = False
-        idle = not len(self._live)
+        self._again = self._limited = False
+        idle, changes = not len(self._live), self._changes
         if not idle and self._is_patience_over():
             await self._pause()
             return
@@ -182,6 +187,9 @@ class Puller:
         announced = min((claimed.wait for claimed in answers if claimed.wait is not None), default=None)
         if asked and idle and not len(self._live) and not self._is_worth_waiting(announced):
             _resolve(dry)
+        self._limited = any(claimed.limited for claimed in answers)
+        if self._limited and self._changes != changes:
+            return  # something has ended since the store was asked: there may be room now
         poll = self._identity.poll
         longest = poll if announced is None else min(poll, announced)
         await self._rest(longest, listen=tasks)

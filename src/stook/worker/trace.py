@@ -45,7 +45,11 @@ def frames_of(error: BaseException) -> list[tuple[str, str]]:
 
 
 def traceback_of(error: BaseException) -> str:
-    """As Python prints it, from the handler's frame inwards; empty if no code of the user's was reached."""
+    """As Python prints it, from the handler's frame inwards; empty if no code of the user's was reached. An error that
+    was raised in another process brings its own, as `traceback_text`."""
+    told = getattr(error, "traceback_text", None)
+    if isinstance(told, str):
+        return clipped(told, TRACEBACK_LIMIT, TRACEBACK_LIMIT // 4)
     steps = _trimmed(error.__traceback__)
     chained = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if steps is None and chained is None:
