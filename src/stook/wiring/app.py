@@ -116,6 +116,7 @@ class App(Invoking, Scheduling, Operating):
         max_attempts: int = ...,
         retry: RetryPolicy | None = ...,
         max_losses: int = ...,
+        rerun_lost: bool = ...,
         timeout: float | None = ...,
         max_concurrency: int | None = ...,
         batch: BatchConfig | None = ...,
@@ -140,6 +141,7 @@ class App(Invoking, Scheduling, Operating):
         max_attempts: int = 3,
         retry: RetryPolicy | None = None,
         max_losses: int = 3,
+        rerun_lost: bool = True,
         timeout: float | None = None,
         max_concurrency: int | None = None,
         batch: BatchConfig | None = None,
@@ -158,7 +160,8 @@ class App(Invoking, Scheduling, Operating):
         `module.function`; a `TaskDef` gives name, queue and types. `payload` and `returns` override the annotations
         that values are checked against. `concurrency` is executions in flight over all workers, one limit or several;
         `rate_limit` how many may start in a time; `window` the hours in which they may; `triggers` what starts it, by
-        default being invoked. `strict_steps` as for the app."""
+        default being invoked. With `rerun_lost` False what has lost its worker has failed, and is never begun twice.
+        `strict_steps` as for the app."""
         defined = name if isinstance(name, TaskDef) else self.definitions.get(name) if isinstance(name, str) else None
         if strict_steps is not None and not isinstance(strict_steps, bool):
             raise ConfigError(f"strict_steps={strict_steps!r} is neither True nor False")
@@ -170,6 +173,7 @@ class App(Invoking, Scheduling, Operating):
             max_attempts=max_attempts,
             retry=RetryPolicy() if retry is None else retry,
             max_losses=max_losses,
+            rerun_lost=rerun_lost,
             timeout=timeout,
             max_concurrency=terms.max_concurrency,
             batch=terms.batch,

@@ -14,6 +14,8 @@ from stook.core.errors import MissingExtra
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from stook.config.settings import Settings
+    from stook.server.ports import SourceFetcher
     from stook.wiring.session import Session
     from stook.worker.meter import Meter
 
@@ -42,7 +44,7 @@ async def serving(session: Session, *, host: str, port: int, grace: float, key: 
     from stook.server.services import Services  # noqa: PLC0415
     from stook.wiring.body_items import BodyItems  # noqa: PLC0415
     from stook.wiring.endpoint_secrets import EndpointSecretsOf  # noqa: PLC0415
-    from stook.wiring.webhooks import Delivery  # noqa: PLC0415
+    from stook.wiring.webhooks import Delivery, sealer_of  # noqa: PLC0415
 
     delivery = Delivery(session, grace=grace)
     services = Services(
@@ -51,6 +53,9 @@ async def serving(session: Session, *, host: str, port: int, grace: float, key: 
         BodyItems(),
         metrics=session.settings.metrics,
         endpoint_secrets=EndpointSecretsOf(session.settings, session.store),
+        seal=sealer_of(session.settings, session.store),
+        sources=_sources(session.settings),
+        settings=session.settings,
     )
     session.counted_by(services.figures.workers)
     server = Server(services, host=host, port=port, grace=grace)
@@ -69,6 +74,13 @@ async def serving(session: Session, *, host: str, port: int, grace: float, key: 
         yield Served(url, known, made is not None, services.figures.workers)
     finally:
         await asyncio.gather(server.stop(), delivery.stop())
+
+
+def _sources(settings: Settings) -> SourceFetcher | None:
+    """None: switched off."""
+    from stook.hosting.github_source import GithubSources  # noqa: PLC0415 - its library is an extra
+
+    return GithubSources(settings.github_url, settings.upload_bytes) if settings.github_sources else None
 
 
 def check_server_installed() -> None:

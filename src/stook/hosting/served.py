@@ -1,0 +1,215 @@
+"""A deployment being served: a worker for its tasks whose handlers borrow a replica for each run.
+
+claim ──▶ handler ──borrow──▶ replica ──done, raised──▶ settled
+│                    └─ spent, dead, timed out, cancelled: stopped, with all that it started
+└─ what it writes: its attempt's log, and the deployment's
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from stook.core.hosted import hosted_policy, hosted_task
+from stook.hosting.dialects import environment_of, run_frame
+from stook.hosting.failures import ActionRaised, ProcessExited, ResultTooLarge, raised
+from stook.hosting.finishing import to_its_end
+from stook.hosting.invocation import invocation_of
+from stook.hosting.pool import Pool
+from stook.hosting.replica import Died, Done, Loaded, Raised, Unloadable
+from stook.hosting.run_log import DeploymentFeed, RunLog
+from stook.worker.context import Context  # noqa: TC001 -- `define` reads the annotation
+from stook.worker.definition import define
+from stook.worker.logs.captured import CapturedLog
+from stook.worker.runtime import WorkerRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from stook.core.deployment import App, Deployment, Hosted
+    from stook.hosting.event_keeper import EventKeeper
+    from stook.hosting.output import Sink
+    from stook.hosting.prepared import Prepared
+    from stook.hosting.replica import Replica
+    from stook.hosting.site import HostOptions, Site
+    from stook.worker.definition import TaskDefinition
+
+__all__ = ["Served"]
+
+FLUSH: Final = 0.5
+POLL: Final = 2.0
+
+log = logging.getLogger("stook.hosting")
+
+
+class Served:
+    """`start`, then `stop`; one use. `write_log` is given an execution's id and its lines."""
+
+    def __init__(
+        self,
+        hosted: Hosted,
+        prepared: Prepared,
+        *,
+        name: str,
+        site: Site,
+        options: HostOptions,
+        events: EventKeeper,
+        key: Callable[[Deployment], Awaitable[str | None]],
+        write_log: Callable[[str, Sequence[str]], Awaitable[None]],
+    ) -> None:
+        self.deployment = hosted.deployment
+        self._given = hosted.env
+        self.prepared = prepared
+        self._name = name
+        self._site = site
+        self._options = options
+        self._events = events
+        self._key = key
+        self._feed = DeploymentFeed(write_log)
+        self._logs: set[RunLog] = set()
+        self._env: dict[str, str] | None = None
+        self._env_made = asyncio.Lock()
+        self._leaving = contextlib.AsyncExitStack()
+        self._flushing: asyncio.Task[None] | None = None
+        self.pool = Pool(self._start, idle=options.idle, most_runs=options.most_runs, grace=options.grace)
+        self.runtime: WorkerRuntime | None = None
+
+    async def start(self) -> None:
+        """Returns once its work is being claimed."""
+        tasks = {task.name: task for app in self.deployment.apps for task in self._tasks(app)}
+        options = self._options
+        self.runtime = WorkerRuntime(
+            self._site.new_source(),
+            tasks,
+            name=self._name,
+            concurrency=options.replicas,
+            fetch_size=1,
+            poll_interval=POLL,
+            lease=options.lease,
+            grace=options.grace,
+            logs=self._site.logs,
+            meter=self._site.meter,
+        )
+        running = self._site.running(self.runtime, self._name, tasks, grace=options.grace)
+        await self._leaving.enter_async_context(running)
+        self._flushing = asyncio.create_task(self._flush(), name="stook hosted logs")
+
+    async def stop(self, grace: float) -> None:
+        """What runs may end for `grace` seconds. No process of it is left on return."""
+        if self.runtime is not None:
+            await self.runtime.stop(grace)
+        await self._leaving.aclose()
+        await self.pool.close()
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.gather(self._flushing, return_exceptions=True)
+            await self._flush_once()
+
+    async def environment(self) -> dict[str, str]:
+        """Of its replicas."""
+        async with self._env_made:
+            if self._env is None:
+                key = await self._key(self.deployment)
+                self._env = environment_of(self.deployment, self._given, key=key, url=self._options.url)
+            return self._env
+
+    # --------------------------------------------------------------------------------------------------- one run
+
+    def _tasks(self, app: App) -> list[TaskDefinition]:
+        deployment = self.deployment
+        return [
+            define(
+                self._handle,
+                name=hosted_task(deployment.id, app.name, action.name),
+                policy=hosted_policy(deployment.dialect, app.name, action.timeout),
+                payload=msgspec.Raw,
+                returns=Any,
+            )
+            for action in app.actions
+        ]
+
+    async def _handle(self, payload: Any, ctx: Context) -> Any:
+        one = invocation_of(ctx, bytes(payload))
+        captured = ctx.captured_log()
+        sink = RunLog(one.id, captured if isinstance(captured, CapturedLog) else None, self._feed)
+        self._logs.add(sink)
+        try:
+            return await self._run(ctx, sink, run_frame(self.deployment, one))
+        finally:
+            sink.flush()
+            self._logs.discard(sink)
+
+    async def _run(self, ctx: Context, sink: RunLog, frame: dict[str, Any]) -> Any:
+        execution = ctx.execution_id
+        replica = await self.pool.borrow(sink)
+        running = asyncio.ensure_future(replica.run(frame, sink, lambda event: self._events.take(execution, event)))
+        told = asyncio.ensure_future(ctx.signal.wait())
+        try:
+            await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done() and ctx.signal.reason == "shutdown":
+                await asyncio.wait({running})
+            if not running.done():
+                await to_its_end(self._end(replica, running))
+                ctx.raise_if_cancelled()
+            outcome = await running
+            await self._events.kept()
+        except asyncio.CancelledError:  # timed out, or the host goes
+            await to_its_end(self._end(replica, running))
+            raise
+        finally:
+            told.cancel()
+            self.pool.give_back(replica)
+        return self._judged(outcome)
+
+    async def _end(self, replica: Replica, running: asyncio.Task[Done | Raised | Died]) -> None:
+        """What it still tells is taken while it ends."""
+        await replica.stop(self._options.grace)
+        with contextlib.suppress(Exception):
+            await running
+        await self._events.kept()
+
+    def _judged(self, outcome: Done | Raised | Died) -> Any:
+        """What the handler answers: an error is returned, so that it is recorded as it is."""
+        match outcome:
+            case Done(output):
+                size = len(output.encode())
+                if size > self._options.result:
+                    return ResultTooLarge(f"the result has {size} bytes of JSON, the limit is {self._options.result}")
+                return msgspec.Raw(output.encode())
+            case Raised():
+                return raised(outcome)
+            case Died(how):
+                return ProcessExited(f"the process that ran it {how}")
+
+    async def _start(self, sink: Sink | None) -> Replica:
+        replica, answer = await self.prepared.start(await self.environment(), sink)
+        match answer:
+            case Loaded():
+                return replica
+            case Unloadable():
+                await replica.stop()
+                where = f" ({answer.where})" if answer.where else ""
+                error = ActionRaised(f"the code could not be loaded: {answer.type}: {answer.message}{where}")
+                error.traceback_text = answer.traceback
+                raise error
+            case Died(how):
+                raise ProcessExited(f"the process that was to run it {how}")
+
+    # ------------------------------------------------------------------------------------------------------ logs
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH)
+            await self._flush_once()
+
+    async def _flush_once(self) -> None:
+        for one in self._logs:
+            one.flush()
+        try:
+            await self._feed.flush()
+        except Exception as error:  # noqa: BLE001 -- the runs and their own logs go on
+            log.warning("lines for the log of deployment %s are lost: %s", self.deployment.id, error)
