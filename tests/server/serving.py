@@ -18,6 +18,7 @@ from stook.server.services import Services
 from stook.wiring.body_items import BodyItems
 from stook.wiring.endpoint_secrets import EndpointSecretsOf
 from stook.wiring.session import open_session
+from stook.wiring.webhooks import sealer_of
 from stook.worker.definition import define
 
 __all__ = ["SECRET", "Serving", "serving"]
@@ -84,6 +85,8 @@ def serving(url, **limits):
             BodyItems(),
             Limits(**limits),
             endpoint_secrets=EndpointSecretsOf(session.settings, session.store),
+            seal=sealer_of(session.settings, session.store),
+            settings=session.settings,
         )
         server = Server(services, grace=5)
         await server.start()

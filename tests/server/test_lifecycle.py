@@ -18,6 +18,7 @@ from stook.server.services import Services
 from stook.wiring.body_items import BodyItems
 from stook.wiring.endpoint_secrets import EndpointSecretsOf
 from stook.wiring.session import open_session
+from stook.wiring.webhooks import sealer_of
 from tests.server.serving import serving
 from tests.server.test_batches_in import refused, until
 
@@ -29,7 +30,8 @@ def test_ready_is_said_once_it_answers(where):
 
             def services():
                 secrets = EndpointSecretsOf(session.settings, session.store)
-                return Services(session.store, session.engine.blobs, BodyItems(), endpoint_secrets=secrets)
+                seal = sealer_of(session.settings, session.store)
+                return Services(session.store, session.engine.blobs, BodyItems(), endpoint_secrets=secrets, seal=seal)
 
             server = Server(services())
             assert await server.start(heard.append) == server.url

@@ -7,6 +7,7 @@ import pytest
 
 from stook.core import errors
 from stook.core.errors import DuplicateKeys, NotFound, PayloadTooLarge, StookError, StoreFull, StoreUnavailable
+from stook.hosting.archive import BadArchive
 from stook.server.body import decode_body
 from stook.server.refusal import STATUS, Refusal, refusal_of
 from stook.wire.batch import NewBatch
@@ -14,7 +15,8 @@ from stook.wire.execution import NewExecution
 
 
 def every_code():
-    return {one.code for one in vars(errors).values() if isinstance(one, type) and issubclass(one, StookError)}
+    known = {one.code for one in vars(errors).values() if isinstance(one, type) and issubclass(one, StookError)}
+    return {*known, BadArchive.code}
 
 
 def test_the_table_is_the_tree():

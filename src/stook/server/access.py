@@ -13,20 +13,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stook.core.errors import NotFound
 from stook.core.ids import parse_id
+from stook.server.manners import Manners
 from stook.server.sse import MEDIA_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from starlette.responses import Response
     from starlette.types import Message, Scope
 
     from stook.engine.keys import KeyView
+    from stook.server.refusal import Refusal
     from stook.telemetry.http_figures import HttpFigures
 
 __all__ = ["Trail", "trail_of", "under_way"]
 
 log = logging.getLogger("stook.access")
 _TRAIL: Final = "stook.trail"
+_NATIVE: Final = Manners()
 _OFTEN: Final = frozenset(
     {
         *("/healthz", "/readyz", "/metrics"),
@@ -49,6 +53,7 @@ class Trail:
         "following",
         "key",
         "refused",
+        "refused_by",
         "request_id",
         "route",
         "status",
@@ -61,6 +66,8 @@ class Trail:
         self.route = "(none)"
         self.status = 0
         self.refused: str | None = None
+        self.refused_by: Callable[[Refusal], Response] = _NATIVE.refused
+        """The words in which it is said."""
         self.key: KeyView | None = None
         self.began = perf_counter()
         self.begun_at: float | None = None

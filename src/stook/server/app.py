@@ -9,23 +9,24 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 
 from stook.core.errors import StookError
 from stook.server.access import trail_of, under_way
 from stook.server.body import Body, SenderGone
-from stook.server.call import JSON, Call
-from stook.server.caller import find_caller, may
-from stook.server.idempotent import once
+from stook.server.call import Call
+from stook.server.caller import may
+from stook.server.dialects import DIALECTS
+from stook.server.manners import Manners
 from stook.server.refusal import Refusal, no_room, refusal_of
 from stook.server.routes import ROUTES
 from stook.telemetry.tracing import called_with
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from stook.server.access import Trail
@@ -42,40 +43,62 @@ _CLOSED: Final = 499
 
 
 def make_app(services: Services) -> ASGIApp:
-    """Serves the native API under /api/v1. The caller closes `services` once the app serves no more."""
-    paths: dict[str, dict[str, Route]] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method] = route
-    served = [PathRoute(path, _Path(services, path, methods)) for path, methods in paths.items()]
-    # The bare router: what is around it in a Starlette application would answer errors in its own way.
-    router = Router(served, redirect_slashes=False, default=_nothing_there)
-    plain = {one.path: one.app for one in served if not one.param_convertors}
-    return _Outside(_Routed(plain, router), services.figures.http)
+    """Serves the native API under /api/v1, and each dialect under its own prefix. The caller closes `services` once the
+    app serves no more."""
+    return _Outside(_Mounted(services), services.figures.http)
 
 
-async def _nothing_there(scope: Scope, receive: Receive, send: Send) -> None:
-    missing = Refusal(404, "not_found", f"there is nothing at {scope['path']}", hint="see /api/v1/openapi.json")
-    await _refused(missing, scope)(scope, receive, send)
+class _Mounted:
+    """Native paths go before those of the dialect that is served at the root, if there is one."""
 
-
-class _Routed:
-    """Paths without parameters are found at once; the router tries its patterns one by one."""
-
-    def __init__(self, plain: Mapping[str, ASGIApp], router: ASGIApp) -> None:
-        self._plain = plain
-        self._router = router
+    def __init__(self, services: Services) -> None:
+        self._native = _Table(services, ROUTES, Manners())
+        self._dialects = {one.prefix: _Table(services, one.routes, one.manners, one.prefix) for one in DIALECTS}
+        self._root = self._dialects.get(f"/{services.settings.root_dialect}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._plain.get(scope["path"], self._router)(scope, receive, send)
+        path: str = scope["path"]
+        first, _, rest = path[1:].partition("/")
+        prefix = f"/{first}"
+        table = self._dialects.get(prefix)
+        if table is not None:
+            scope = {**scope, "path": f"/{rest}"}
+        elif self._root is None or prefix == "/api" or path in self._native.plain:
+            table = self._native
+        else:
+            table = self._root
+        await table(scope, receive, send)
+
+
+class _Table:
+    """Paths without parameters are found at once; the router tries its patterns one by one."""
+
+    def __init__(self, services: Services, routes: Iterable[Route], manners: Manners, prefix: str = "") -> None:
+        self._manners = manners
+        paths: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            paths.setdefault(route.path, {})[route.method] = route
+        served = [PathRoute(path, _Path(services, prefix + path, ways, manners)) for path, ways in paths.items()]
+        # The bare router: what is around it in a Starlette application would answer errors in its own way.
+        self._router = Router(served, redirect_slashes=False, default=self._nothing_there)
+        self.plain = {one.path: one.app for one in served if not one.param_convertors}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        trail_of(scope).refused_by = self._manners.refused
+        await self.plain.get(scope["path"], self._router)(scope, receive, send)
+
+    async def _nothing_there(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _refused(self._manners.missing(scope["path"]), scope)(scope, receive, send)
 
 
 class _Path:
     """What is served at one path, by method. An ASGI app of its own, so that Starlette leaves all methods to it."""
 
-    def __init__(self, services: Services, path: str, routes: Mapping[str, Route]) -> None:
+    def __init__(self, services: Services, path: str, routes: Mapping[str, Route], manners: Manners) -> None:
         self._services = services
         self._path = path
         self._routes = routes
+        self._manners = manners
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         trail_of(scope).route = self._path
@@ -101,44 +124,21 @@ class _Path:
         if request.method == "HEAD":  # what asks whether the server is up may leave the answer's body away
             route = next((one for one in self._routes.values() if one.method == "GET" and one.scope is None), None)
         if route is None:
-            allowed = ", ".join(sorted(self._routes))
-            raise Refusal(
-                405,
-                "method_not_allowed",
-                f"{request.method} is not allowed at {request.url.path}",
-                hint=f"allowed: {allowed}",
-                headers={"allow": allowed},
-            )
+            raise self._manners.not_allowed(request.method, request.url.path, ", ".join(sorted(self._routes)))
         key = None
         if route.scope is not None:
-            key = await find_caller(self._services.keys, request.headers.get("authorization"))
+            key = await self._manners.caller(self._services, request)
             trail_of(request.scope).key = key
             may(key, route.scope)
         call = Call(request, self._services, body, key)
-        once_key = call.idempotency_key
-        if once_key is None or "Idempotency-Key" in route.headers or request.method in ("GET", "HEAD"):
-            with called_with(request.headers):
-                return await route.handler(call)
-        if not route.once:
-            raise Refusal(
-                400,
-                "option_error",
-                f"{route.name} takes no Idempotency-Key",
-                hint="leave the header out",
-                field="Idempotency-Key",
-            )
         with called_with(request.headers):
-            return await once(call, once_key, route.handler, limit=_limit(self._services) if route.large else None)
-
-
-def _limit(services: Services) -> int:
-    """Bytes of a body that holds payloads."""
-    return max(services.limits.batch_bytes, 2 * services.blobs.most)
+            return await self._manners.handle(route, call)
 
 
 def _refused(refusal: Refusal, scope: Scope) -> Response:
-    trail_of(scope).refused = refusal.problem.code
-    return Response(refusal.body(), refusal.status, media_type=JSON, headers=refusal.headers)
+    trail = trail_of(scope)
+    trail.refused = refusal.problem.code
+    return trail.refused_by(refusal)
 
 
 class _Outside:

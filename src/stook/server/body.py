@@ -70,6 +70,11 @@ class Body:
             pieces.append(data)
         return b"".join(pieces)
 
+    async def left(self) -> None:
+        """Returns once the other side has closed the connection. For bodies that have been read whole."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def drain(self) -> None:
         """Before an answer that says no: who is still sending would not read it. Only so much, only so long."""
         left = _DRAINED

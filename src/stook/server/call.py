@@ -100,6 +100,10 @@ class Call:
             self._raw = await self.stream.whole(most, self.header("content-length"))
         return self._raw
 
+    def instead(self, raw: bytes) -> None:
+        """The body from now on, in other words than it came in."""
+        self._raw = raw
+
     async def body(self, kind: type[T], limit: int | None = None) -> T:
         """An empty body is `{}`."""
         raw = await self.raw(limit)

@@ -33,6 +33,7 @@ _WORDS: Final = {
     "project": "The name of a project",
     "endpoint": "The id of a webhook endpoint",
     "delivery": "The id of a webhook delivery",
+    "deployment": "The id of a deployment",
 }
 
 

@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from stook.engine.options import Block
     from stook.engine.webhook_views import EndpointChanges, NewEndpoint
     from stook.store.script.read.item_row import ItemRow
     from stook.wire.webhook import ChangeWebhookEndpoint, NewWebhookEndpoint
 
-__all__ = ["BodyFormat", "EndpointSecrets", "ItemDecoder", "Readable", "ResultFile", "SealedSecret"]
+__all__ = [
+    "BodyFormat",
+    "EndpointSecrets",
+    "ItemDecoder",
+    "Readable",
+    "ResultFile",
+    "SealedSecret",
+    "SourceFetcher",
+]
 
 BodyFormat = Literal["jsonl", "csv", "parquet"]
 
@@ -65,6 +74,15 @@ class ItemDecoder(Protocol):
 
     def parquet(self) -> ResultFile:
         """The other way: `MissingExtra` where this installation cannot write it."""
+        ...
+
+
+class SourceFetcher(Protocol):
+    """Fetches repositories for deployments."""
+
+    async def fetch(self, url: str, ref: str, path: str, token: str | None, to: Path) -> str:
+        """Writes a ZIP whose root is the folder `path` of the repository at `ref`. The SHA-256, in hex, of what was
+        fetched. `InputError` says what went wrong, without the token."""
         ...
 
 

@@ -25,6 +25,7 @@ STATUS: Final[dict[str, int]] = {
     "not_installed": 503,
     "schema_too_new": 503,
     "input_error": 400,
+    "bad_archive": 400,
     "payload_error": 400,
     "payload_too_large": 413,
     "option_error": 400,

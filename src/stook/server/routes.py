@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from stook.server import (
     acts,
     batches,
+    deploy,
+    deployments,
     events,
     executions,
     follow,
@@ -49,6 +51,8 @@ _CALLS: Final[list[Route]] = [
     *projects.ROUTES,
     *webhook_endpoints.ROUTES,
     *webhook_deliveries.ROUTES,
+    *deploy.ROUTES,
+    *deployments.ROUTES,
     *worker_protocol.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,

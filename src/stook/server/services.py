@@ -6,9 +6,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from stook.config.settings import Settings
+from stook.engine.deployments import Deployments
+from stook.engine.hosted_batches import HostedBatches
+from stook.engine.hosted_executions import HostedExecutions
 from stook.engine.keys import Keys
 from stook.engine.projects import Projects
 from stook.server.channel import Channels
+from stook.server.held_bytes import HeldBytes
 from stook.server.limits import Limits
 from stook.server.pace import Paces
 from stook.server.tenants import Tenants
@@ -22,7 +27,9 @@ if TYPE_CHECKING:
 
     from stook.config.settings import MetricsAccess
     from stook.engine.blobs import Blobs
-    from stook.server.ports import EndpointSecrets, ItemDecoder
+    from stook.engine.deployments import Seal
+    from stook.engine.service import Engine
+    from stook.server.ports import EndpointSecrets, ItemDecoder, SourceFetcher
     from stook.store.port import Store
 
 __all__ = ["Services"]
@@ -44,6 +51,12 @@ class Services:
     metrics: MetricsAccess = "key"
     """Who may see the figures."""
     endpoint_secrets: EndpointSecrets = field(kw_only=True)
+    seal: Seal = field(kw_only=True)
+    """For what deployments keep secret."""
+    sources: SourceFetcher | None = field(default=None, kw_only=True)
+    """None: deployments bring their code themselves."""
+    settings: Settings = field(default_factory=Settings, kw_only=True)
+    """Of dialects."""
 
     def __post_init__(self) -> None:
         self.figures = ServerFigures()
@@ -53,9 +66,16 @@ class Services:
         self.tenants = Tenants(self.store, self.blobs, self.figures.workers)
         self.uploads = Uploads(self.limits.uploads)
         self.figures.http.uploads.set_function(lambda: self.uploads.running)
+        self.deployments = Deployments(self.store, self.blobs, self.seal)
+        self.hosted = HostedExecutions(self._engine_of)
+        self.hosted_batches = HostedBatches(self._engine_of)
+        self.held_bytes = HeldBytes()
         self.paces = Paces(self.clock)
         self.channels = Channels(self.store, self.limits.progress_seconds)
         self.worker_claims = WorkerClaims(self.store, self.blobs, self.figures.http.gave)
+
+    def _engine_of(self, project: str) -> Engine:
+        return self.tenants.of(project).engine
 
     async def close(self) -> None:
         self.channels.stop()

@@ -14,7 +14,7 @@ import msgspec
 
 from stook.core.errors import ConfigError, OptionError, SecretUnreadable, StoreUnavailable
 from stook.core.policy import TaskPolicy
-from stook.core.webhook_events import QUEUE, TASK
+from stook.core.webhook_events import QUEUE, TASK, sent_id
 from stook.engine.deliveries import Attempted, Dead, Done, Held, Retry
 from stook.webhooks.letter import Letter, check_auth
 from stook.worker.backoff import pause_after
@@ -87,7 +87,7 @@ class Deliverer:
         sealed = [sending.secret] if sending.old_secret is None else [sending.secret, sending.old_secret]
         value = None if sending.auth_value is None else self._opened(sending.auth_value)
         return Letter(
-            event_id=sending.event_id,
+            event_id=sent_id(sending.event_id, sending.event),
             body=sending.body,
             attempt=sending.attempt,
             url=sending.url,
