@@ -11,12 +11,14 @@ import sys
 import pytest
 
 from stook import __version__
-from stook.cli.overview import COMMANDS
+from stook.cli.invoke import BATCH
+from stook.cli.overview import COMMANDS, Command
 from stook.cli.webhook_overview import COMMANDS as WEBHOOKS
 
 EVERY = [command for commands in COMMANDS.values() for command in commands]
-SINGLE = [command for command in EVERY if command.name not in ("webhooks", "gen")] + [
-    command._replace(name=f"webhooks {command.name}") for command in WEBHOOKS if command.name != "new-key"
+SINGLE = [command for command in EVERY if command.name not in ("webhooks", "gen", "invoke")] + [
+    *(command._replace(name=f"webhooks {command.name}") for command in WEBHOOKS if command.name != "new-key"),
+    Command("invoke batch", "stook.cli.invoke_batch:invoke_batch", BATCH),
 ]
 """Those behind a group, too; without the two that need no store."""
 

@@ -18,6 +18,7 @@ from stook.server.services import Services
 from stook.wiring.body_items import BodyItems
 from stook.wiring.endpoint_secrets import EndpointSecretsOf
 from stook.wiring.session import open_session
+from stook.wiring.webhooks import sealer_of
 from stook.worker.definition import define
 
 
@@ -45,7 +46,14 @@ async def main(store, port, secret, *doom):
         if doom:
             doomed(session.store, *doom)
         secrets = EndpointSecretsOf(session.settings, session.store)
-        services = Services(session.store, session.engine.blobs, BodyItems(), Limits(), endpoint_secrets=secrets)
+        services = Services(
+            session.store,
+            session.engine.blobs,
+            BodyItems(),
+            Limits(),
+            endpoint_secrets=secrets,
+            seal=sealer_of(session.settings, session.store),
+        )
         await services.keys.ensure_first(secret)
         definitions = {"count": define(count, name="count", policy=TaskPolicy(max_attempts=3))}
         async with session.working(definitions), Server(services, port=port) as server:

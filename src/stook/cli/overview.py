@@ -25,12 +25,19 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         Command("worker", "stook.cli.worker:worker", "Work for all batches of some tasks, until stopped."),
         Command("demo", "stook.cli.demo:demo", "Run a batch over this machine's own Python standard library."),
     ),
+    "Host": (
+        Command("deploy", "stook.cli.deploy:deploy", "Deploy code: a host builds it and runs its actions."),
+        Command(
+            "deployments", "stook.cli.deployments:deployments", "List deployments, newest first; show or delete one."
+        ),
+        Command("invoke", "stook.cli.invoke:app", "Invoke a hosted action for every item of an input."),
+    ),
     "Look": (
         Command("batches", "stook.cli.batches:batches", "List batches, newest first."),
         Command("show", "stook.cli.show:show", "Show one batch: counters, times, failures, why it waits."),
         Command("watch", "stook.cli.watch:watch", "Follow a batch until it has ended."),
         Command("results", "stook.cli.results:results", "Write the results of a batch, joined with their inputs."),
-        Command("logs", "stook.cli.logs:logs", "Show what one execution has said, attempt after attempt."),
+        Command("logs", "stook.cli.logs:logs", "Show what one execution, or a deployment, has said."),
         Command("failures", "stook.cli.failures:failures", "Show what failed, by cause."),
     ),
     "Act": (
@@ -61,7 +68,7 @@ def overview() -> str:
         "",
     ]
     for purpose, commands in COMMANDS.items():
-        lines += [purpose, *(f"  {one.name:<10} {one.summary}" for one in commands), ""]
+        lines += [purpose, *(f"  {one.name:<11} {one.summary}" for one in commands), ""]
     lines += [
         "Options of every command",
         "  --store URL     sqlite:///FILE or postgresql://…; else STOOK_URL, else stook.db in this folder",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stook.cli.serving_options import LISTEN, Listen, StoreOption
+from stook.cli.serving_options import LISTEN, HostingOption, Listen, StoreOption
 
 __all__ = ["serve"]
 
@@ -11,8 +11,12 @@ def serve(
     *,
     listen: Listen = LISTEN,
     store: StoreOption = None,
+    hosting: HostingOption = None,
 ) -> int:
     """Serve HTTP alone; workers are elsewhere.
+
+    With --hosting it also builds and serves what was deployed, which is else
+    left to `stook up` and `stook worker`.
 
     Any number of servers may run on one PostgreSQL: each answers for all. The
     first start on a store makes an admin key and prints it, once; STOOK_KEY
@@ -23,4 +27,4 @@ def serve(
     """
     from stook.cli.serve_here import serve_here
 
-    return serve_here(listen, store, {})
+    return serve_here(listen, store, {}, hosting=hosting)

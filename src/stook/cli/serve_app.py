@@ -7,21 +7,25 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from stook.cli.dispatch import say
+from stook.cli.hosting_beside import hosting_beside
 from stook.cli.log_lines import log_lines
 from stook.cli.opened import check_text, settings_of
 from stook.cli.server_log import Said, server_log
 from stook.core.errors import ConfigError
 from stook.telemetry.exporting import exporting
 from stook.wiring.loop import run
+from stook.wiring.session import open_session
 from stook.wiring.worker_config import WorkerConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from stook.cli.options import Where
     from stook.config.settings import Settings
     from stook.wiring.app import App
     from stook.wiring.orchestrator import Orchestrator
+    from stook.worker.meter import Meter
 
 __all__ = ["serve_app", "worker_log"]
 
@@ -35,6 +39,7 @@ def serve_app(
     processes: int | None,
     grace: float,
     name: str | None,
+    is_host: bool,
 ) -> int:
     """As `App.run`, on the store that the command names, if it does."""
     if name is not None:
@@ -56,7 +61,8 @@ def serve_app(
         said = leaving.enter_context(worker_log(settings))
         leaving.enter_context(exporting())
         leaving.callback(app.close)
-        run(_run(app.orchestrator(workers=workers, meter=meter), sorted(app.tasks), grace, said))
+        beside = _host(settings, grace, meter) if is_host else contextlib.nullcontext()
+        run(_run(app.orchestrator(workers=workers, meter=meter), sorted(app.tasks), grace, said, beside))
     return 0
 
 
@@ -75,15 +81,28 @@ def worker_log(settings: Settings) -> Iterator[Said]:
             yield Said(say, lambda _: None)
 
 
-async def _run(orchestrator: Orchestrator, tasks: list[str], grace: float, said: Said) -> None:
+@contextlib.asynccontextmanager
+async def _host(settings: Settings, grace: float, meter: Meter | None) -> AsyncIterator[None]:
+    async with open_session(settings) as session, hosting_beside(session, grace=grace, meter=meter):
+        yield
+
+
+async def _run(
+    orchestrator: Orchestrator,
+    tasks: list[str],
+    grace: float,
+    said: Said,
+    beside: AbstractAsyncContextManager[None],
+) -> None:
     orchestrator.on_signal = lambda name: said.talk(f"{name}: stopping, what runs may end, for {grace:g} s")
-    running = asyncio.ensure_future(orchestrator.run())
-    begun = asyncio.ensure_future(_begun(orchestrator))
-    await asyncio.wait({running, begun}, return_when=asyncio.FIRST_COMPLETED)
-    if begun.done():
-        said.talk(f"working on {', '.join(tasks)}; Ctrl-C stops")
-    begun.cancel()
-    await running
+    async with beside:
+        running = asyncio.ensure_future(orchestrator.run())
+        begun = asyncio.ensure_future(_begun(orchestrator))
+        await asyncio.wait({running, begun}, return_when=asyncio.FIRST_COMPLETED)
+        if begun.done():
+            said.talk(f"working on {', '.join(tasks)}; Ctrl-C stops")
+        begun.cancel()
+        await running
     said.talk("stopped")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from stook.cli.hosting_beside import hosting_beside, hosts
 from stook.cli.malloc_arenas import share_arenas
 from stook.cli.ready_file import check_ready_file, write_ready_file
 from stook.cli.server_log import server_log
@@ -32,8 +33,10 @@ _LOOK: Final = 0.5
 _PORTS: Final = 65_536
 
 
-def serve_here(listen: Listen, url: str | None, definitions: dict[str, TaskDefinition], **how: Any) -> int:
-    """`how` the worker works: concurrency, processes, custom."""
+def serve_here(
+    listen: Listen, url: str | None, definitions: dict[str, TaskDefinition], *, hosting: bool | None, **how: Any
+) -> int:
+    """`how` the worker works: concurrency, processes, custom. `hosting`: None says what the settings do."""
     check_grace(listen.grace)
     if not 0 <= listen.port < _PORTS:
         raise OptionError(f"--port {listen.port} is not between 0 and {_PORTS - 1}")
@@ -41,7 +44,9 @@ def serve_here(listen: Listen, url: str | None, definitions: dict[str, TaskDefin
     share_arenas()
     if listen.ready_file is not None:
         check_ready_file(listen.ready_file)
-    run(_serve(read_settings(url=url), listen, definitions, how))
+    settings = read_settings(url=url)
+    how["hosting"] = hosts(hosting, by_default=False)
+    run(_serve(settings, listen, definitions, how))
     return 0
 
 
@@ -66,6 +71,9 @@ async def _serve_aloud(
             served = await leaving.enter_async_context(
                 serving(session, host=listen.host, port=listen.port, grace=listen.grace, key=chosen)
             )
+            if how.pop("hosting"):
+                beside = hosting_beside(session, grace=listen.grace, url=served.url, meter=served.meter)
+                await leaving.enter_async_context(beside)
             how |= {"grace": listen.grace, "meter": served.meter}
             working = session.working(definitions, **how) if definitions else None
             runtime = None if working is None else await leaving.enter_async_context(working)

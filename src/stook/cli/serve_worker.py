@@ -6,6 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from stook.cli.hosting_beside import hosting_beside, hosts
 from stook.cli.opened import check_text, settings_of
 from stook.cli.serve_app import serve_app, worker_log
 from stook.cli.stopping import Stop
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from stook.cli.target import AnyTask
     from stook.config.settings import Settings
     from stook.worker.definition import TaskDefinition
+    from stook.worker.meter import Meter
 
 __all__ = ["serve_worker"]
 
@@ -48,14 +50,21 @@ def serve_worker(
     key: str | None,
     where: Where,
     metrics_port: int | None,
+    hosting: bool | None,
     **how: Any,
 ) -> int:
     """`how`: concurrency, processes, grace and name."""
     check_grace(how["grace"])
+    afar = server is not None or key is not None or bool(os.environ.get("STOOK_SERVER") and where.store is None)
+    if afar and hosting:
+        raise ConfigError("--hosting is for a worker beside its store", hint="leave it out, or give --store")
+    is_host = not afar and hosts(hosting, by_default=True)
+    if is_host and not modules and hosts(hosting, by_default=False):
+        return _serve_host(where, metrics_port, how["grace"])
     if server is None and key is None and not os.environ.get("STOOK_SERVER") and len(modules) == 1:
         app = load_app(modules[0])
         if app is not None:
-            return serve_app(app, where=where, metrics_port=metrics_port, **how)
+            return serve_app(app, where=where, metrics_port=metrics_port, is_host=is_host, **how)
     tasks = tasks_of(modules, "worker")
     definitions = definitions_of(tasks, processes=how["processes"] is not None)
     if how["name"] is not None:
@@ -71,6 +80,8 @@ def serve_worker(
         said = leaving.enter_context(worker_log(settings))
         leaving.enter_context(exporting())
         how["custom"] = custom
+        if address is None:
+            how["is_host"] = is_host
         run(_afar(*address, settings, definitions, how, said) if address else _beside(settings, definitions, how, said))
     return 0
 
@@ -119,8 +130,41 @@ async def _afar(
 
 async def _beside(settings: Settings, definitions: dict[str, TaskDefinition], how: dict[str, Any], said: Said) -> None:
     """While the store's server is waited for there is nothing to stop in order: Ctrl-C ends it at once."""
-    async with open_session(settings) as session:
+    is_host = how.pop("is_host")
+    async with contextlib.AsyncExitStack() as leaving:
+        session = await leaving.enter_async_context(open_session(settings))
+        if is_host:
+            beside = hosting_beside(session, grace=how["grace"], meter=how.get("meter"))
+            await leaving.enter_async_context(beside)
         await _serve(session.working(definitions, **how), definitions, how["grace"], said)
+
+
+def _serve_host(where: Where, metrics_port: int | None, grace: float) -> int:
+    """No tasks of its own."""
+    settings = settings_of(where)
+    with contextlib.ExitStack() as leaving:
+        meter = None
+        if metrics_port is not None:
+            from stook.cli.metrics_port import metrics_port_open
+
+            meter = leaving.enter_context(metrics_port_open(metrics_port))
+        said = leaving.enter_context(worker_log(settings))
+        leaving.enter_context(exporting())
+        run(_host(settings, grace, meter, said))
+    return 0
+
+
+async def _host(settings: Settings, grace: float, meter: Meter | None, said: Said) -> None:
+    stop = Stop(
+        lambda: said.talk(f"stopping: what runs may end, for {grace:g} s; once more ends at once"), lambda: None
+    )
+    with stop.listening():
+        async with open_session(settings) as session, hosting_beside(session, grace=grace, meter=meter):
+            said.talk("hosting what is deployed; Ctrl-C stops")
+            while not await stop.wait(_LOOK):
+                if session.presence.asked is not None:
+                    raise session.presence.asked
+    said.talk("stopped")
 
 
 async def _serve(

@@ -8,11 +8,19 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-__all__ = ["LISTEN", "Listen", "StoreOption"]
+__all__ = ["LISTEN", "HostingOption", "Listen", "StoreOption"]
 
 StoreOption = Annotated[
     str | None,
     Parameter(help="sqlite:///FILE (or just FILE) or postgresql://…; else STOOK_URL, else stook.db in this folder."),
+]
+
+HostingOption = Annotated[
+    bool | None,
+    Parameter(
+        help="Build and serve what was deployed, in processes of its own; else STOOK_HOSTING says.",
+        negative="--no-hosting",
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stook.cli.serving_options import LISTEN, Listen, StoreOption
+from stook.cli.serving_options import LISTEN, HostingOption, Listen, StoreOption
 
 __all__ = ["up"]
 
@@ -21,8 +21,12 @@ def up(
     ] = None,
     listen: Listen = LISTEN,
     store: StoreOption = None,
+    hosting: HostingOption = None,
 ) -> int:
     """Serve HTTP and work for batches, in one process.
+
+    What was deployed is built and served too, in processes of its own, unless
+    there is --no-hosting; with --hosting it needs no modules.
 
     The first start on a store makes an admin key and prints it, once; STOOK_KEY
     chooses it beforehand. SIGTERM or Ctrl-C: nothing more is claimed, what runs
@@ -32,11 +36,12 @@ def up(
     Exit code: 0 stopped in order, 2 a module, task or address is wrong, 4 the
     store refused.
     """
+    from stook.cli.hosting_beside import hosts
     from stook.cli.serve_here import serve_here
     from stook.cli.worker_tasks import context_of, definitions_of, only, tasks_of
 
-    tasks = tasks_of(modules, "up")
+    tasks = tasks_of(modules, "up") if modules or not hosts(hosting, by_default=False) else []
     definitions = definitions_of(tasks, processes=processes is not None)
     url = None if store else only("stores", [task.app.store for task in tasks])
     how = {"concurrency": concurrency, "processes": processes, "custom": context_of(tasks)}
-    return serve_here(listen, store or url, definitions, **how)
+    return serve_here(listen, store or url, definitions, hosting=hosts(hosting, by_default=True), **how)

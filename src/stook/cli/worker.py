@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stook.cli.options import HERE, Where
+from stook.cli.serving_options import HostingOption
 
 __all__ = ["worker"]
 
@@ -37,9 +38,13 @@ def worker(
     metrics_port: Annotated[
         int | None, Parameter(help="Answer Prometheus on this port of 127.0.0.1, at /metrics; 0 picks a free one.")
     ] = None,
+    hosting: HostingOption = None,
     where: Where = HERE,
 ) -> int:
     """Work for all batches of some tasks, until stopped.
+
+    What was deployed to the store is built and served too, in processes of its
+    own, unless there is --no-hosting; with --hosting it needs no modules.
 
     Any number of workers may run on one store: on one machine with SQLite, on
     many with PostgreSQL. With --server a worker needs nothing but HTTP: it gets
@@ -61,4 +66,5 @@ def worker(
         grace=grace,
         name=name,
         metrics_port=metrics_port,
+        hosting=hosting,
     )

@@ -23,7 +23,10 @@ ONE_EACH = "start a worker for each"
 
 def tasks_of(modules: Sequence[str], command: str) -> list[AnyTask]:
     if not modules:
-        raise ConfigError("a worker needs tasks", hint=f"name a module, as in `stook {command} orders.py`")
+        raise ConfigError(
+            "a worker needs tasks",
+            hint=f"name a module, as in `stook {command} orders.py`; `--hosting` serves deployments alone",
+        )
     return [task for module in modules for task in load_tasks(module)]
 
 

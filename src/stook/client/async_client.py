@@ -10,8 +10,10 @@ from stook.client.async_batch import AsyncBatch
 from stook.client.async_transport import AsyncTransport
 from stook.client.batch_states import batch_states
 from stook.client.connection import Connection
+from stook.client.deployments import AsyncDeployments
 from stook.client.execution import AsyncExecution
 from stook.client.remote import RemoteBackend
+from stook.client.remote_deployments import RemoteDeployments
 from stook.client.remote_webhooks import RemoteWebhooks
 from stook.client.shapes import item_row
 from stook.client.single import single_request
@@ -54,6 +56,7 @@ class AsyncClient(AsyncTriggers):
         self._connection = Connection(AsyncTransport(address), address, patience=retry_seconds)
         self._backend = RemoteBackend(self._connection)
         self.webhooks: AsyncWebhooks = AsyncWebhooks(RemoteWebhooks(self._connection))
+        self.deployments: AsyncDeployments = AsyncDeployments(RemoteDeployments(self._connection))
 
     def __repr__(self) -> str:
         return f"<AsyncClient {self.server}>"

@@ -22,9 +22,9 @@ __all__ = ["AsyncTransport"]
 
 
 class AsyncTransport:
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, base: str = "/api/v1") -> None:
         self._httpx = load_httpx()
-        self._base = f"{address.url}/api/v1"
+        self._base = f"{address.url}{base}"
         self._http: httpx.AsyncClient = self._httpx.AsyncClient(
             headers=user_headers(address),
             verify=authorities(),

@@ -24,9 +24,9 @@ __all__ = ["BlockingTransport"]
 class BlockingTransport:
     """Any number of threads may use it. Streams keep their connections, so there is no limit to these."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, base: str = "/api/v1") -> None:
         self._httpx = load_httpx()
-        self._base = f"{address.url}/api/v1"
+        self._base = f"{address.url}{base}"
         self._http: httpx.Client = self._httpx.Client(
             headers=user_headers(address),
             verify=authorities(),

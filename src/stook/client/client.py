@@ -10,8 +10,10 @@ from stook.client.batch import Batch
 from stook.client.batch_states import batch_states
 from stook.client.blocking_transport import BlockingTransport
 from stook.client.connection import Connection
+from stook.client.deployments import Deployments
 from stook.client.execution import AsyncExecution, Execution
 from stook.client.remote import RemoteBackend
+from stook.client.remote_deployments import RemoteDeployments
 from stook.client.remote_webhooks import RemoteWebhooks
 from stook.client.shapes import item_row
 from stook.client.single import single_request
@@ -57,6 +59,7 @@ class Client(BlockingTriggers):
         self._backend = RemoteBackend(self._connection)
         self._caller = Stepping()
         self.webhooks: Webhooks = Webhooks(RemoteWebhooks(self._connection), self._caller)
+        self.deployments: Deployments = Deployments(RemoteDeployments(self._connection), self._caller)
 
     def __repr__(self) -> str:
         return f"<Client {self.server}>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from stook.client.refused import raised
 from stook.client.transport import SILENCE, Lost
@@ -16,13 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from stook.client.address import Address
-    from stook.client.request import Request
+    from stook.client.request import Answer, Request
     from stook.client.transport import Stream, Transport
     from stook.core.errors import StookError
 
-__all__ = ["Connection", "Patience"]
+__all__ = ["Connection", "Patience", "Refusing"]
 
 T = TypeVar("T")
+
+
+class Refusing(Protocol):
+    def __call__(self, answer: Answer, server: str, *, first_index: int = 0) -> StookError: ...
+
+
 _REFUSED: Final = 400
 _NOT_FOUND: Final = 404
 _LEAST: Final = 1.0
@@ -31,7 +37,7 @@ _LEAST: Final = 1.0
 
 class Connection:
     """`patience`: seconds for which a request is tried again, from the first failure since there was progress on; where
-    that was silence, from when it began."""
+    that was silence, from when it began. `refused` makes an error of an answer that says no."""
 
     def __init__(
         self,
@@ -41,7 +47,9 @@ class Connection:
         patience: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
+        refused: Refusing = raised,
     ) -> None:
+        self._refused = refused
         self.transport = transport
         self.server = address.url
         self.clock = clock
@@ -70,7 +78,7 @@ class Connection:
                 return request.read(answer)  # it was done before; that answer was lost
             if request.repeatable and may_help(answer) and await patience.wait(wanted_pause(answer)):
                 continue
-            raise raised(answer, self.server, first_index=first_index)
+            raise self._refused(answer, self.server, first_index=first_index)
 
     @contextlib.asynccontextmanager
     async def stream(self, request: Request[Any], patience: Patience, silence: float) -> AsyncIterator[Stream]:
@@ -78,7 +86,7 @@ class Connection:
         async with self.transport.stream(request, silence) as stream:
             if stream.status >= _REFUSED:
                 answer = await stream.whole()
-                error = raised(answer, self.server)
+                error = self._refused(answer, self.server)
                 if not may_help(answer):
                     raise error
                 patience.wanted, patience.error = wanted_pause(answer), error

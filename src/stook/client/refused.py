@@ -73,6 +73,7 @@ CLASSES: Final[dict[str, type[StookError]]] = {
     "unknown_field": errors.OptionError,
     "invalid_json": errors.InputError,
     "body_too_large": errors.InputError,
+    "bad_archive": errors.InputError,
     "head_too_large": errors.InputError,
     "invalid_http": errors.ConfigError,
     "gone": errors.NotFound,

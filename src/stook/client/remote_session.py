@@ -9,10 +9,14 @@ from stook.client.address import read_address
 from stook.client.async_transport import AsyncTransport
 from stook.client.connection import Connection
 from stook.client.remote import RemoteBackend
+from stook.client.remote_deployments import RemoteDeployments
 from stook.client.remote_webhooks import RemoteWebhooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from stook.client.address import Address
+    from stook.client.kernel import AsyncKernel
 
 __all__ = ["RemoteSession", "open_remote"]
 
@@ -21,9 +25,18 @@ _PATIENCE = 10.0
 
 
 class RemoteSession:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, address: Address) -> None:
+        self._address = address
         self.engine = RemoteBackend(connection)
         self.webhooks = RemoteWebhooks(connection)
+        self.deployments = RemoteDeployments(connection)
+
+    def kernel(self) -> AsyncKernel:
+        """The same server where it speaks the Kernel dialect; to be closed."""
+        from stook.client.kernel import AsyncKernel  # noqa: PLC0415 - few commands need it
+
+        url, key = self._address
+        return AsyncKernel(base_url=f"{url}/kernel", api_key=key, retry_seconds=_PATIENCE)
 
     async def purge(self) -> None:
         """The server removes by and by what deleted batches left."""
@@ -35,6 +48,6 @@ async def open_remote(server: str, key: str | None) -> AsyncIterator[RemoteSessi
     address = read_address(server, key)
     transport = AsyncTransport(address)
     try:
-        yield RemoteSession(Connection(transport, address, patience=_PATIENCE))
+        yield RemoteSession(Connection(transport, address, patience=_PATIENCE), address)
     finally:
         await transport.close()
