@@ -24,6 +24,7 @@ TASK_PAGES = tuple(sorted(f"docs/tasks/{file.name}" for file in (ROOT / "docs" /
 GUIDES = (
     *TASK_PAGES,
     "docs/coming-from.md",
+    "docs/coming-from-kernel.md",
     "README.md",
     "docs/guide.md",
     "docs/concepts.md",
@@ -31,6 +32,9 @@ GUIDES = (
     "docs/command-line.md",
     "docs/logs.md",
     "docs/serving.md",
+    "docs/deploying.md",
+    "docs/hosting.md",
+    "docs/coming-from-vellum.md",
     "docs/metrics.md",
     "docs/sdk.md",
 )
