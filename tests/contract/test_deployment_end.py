@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from stook.core.deployment import NotDeployed
-from stook.core.hosted import hosted_queue, hosted_task
+from stook.core.hosted import hosted_queue, hosted_task, key_name
 from stook.core.hosted_reason import DEPLOYMENT_DELETED
 from stook.core.states import State
 from stook.engine.catalogue import Catalogue
 from stook.engine.deployment_upkeep import tidy_deployments
+from stook.engine.keys import Keys
 from stook.store.script.deployment_end import end_pinned
 from stook.store.script.pause import pause
 from tests.contract.batches import batch_of, send, states_of, submit_items, succeed, take
@@ -139,6 +140,18 @@ async def test_its_archive_goes_once_nothing_needs_it(store, hosting):
     assert await Catalogue(store, "default").list() == []
     assert (await hosting.deployments.get("default", done.id)).state.value == "stopped"
     assert await hosting.code.upkeep() == 0
+
+
+async def test_keys_that_a_killed_host_gave_its_code_go_with_it(store, hosting):
+    done, other = await hosting.deploy(), await hosting.deploy("v2")
+    keys = Keys(store)
+    for name in (key_name(done.id), key_name(other.id), "mine"):
+        await keys.create("default", name, ["read"])
+    await hosting.deployments.delete("default", done.id)
+    await hosting.code.upkeep()
+    left = {one.name for one in await keys.list("default") if one.revoked_at is None}
+    assert left == {key_name(other.id), "mine"}
+    await keys.close()
 
 
 async def test_what_stopped_is_kept_for_a_while_and_served_while_something_is_unfinished(store, hosting):

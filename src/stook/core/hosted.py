@@ -23,6 +23,7 @@ __all__ = [
     "hosted_policy",
     "hosted_queue",
     "hosted_task",
+    "key_name",
     "read_hosted_task",
     "task_prefix",
     "version_id",
@@ -57,6 +58,11 @@ def read_hosted_task(name: str) -> HostedTask | None:
 def task_prefix(deployment_id: str) -> tuple[str, str]:
     """All tasks of a deployment lie from the first text on and before the second, byte by byte."""
     return f"{deployment_id}/", f"{deployment_id}0"
+
+
+def key_name(deployment_id: str) -> str:
+    """Of the keys that hosts give a deployment's code."""
+    return f"deployment {deployment_id}"
 
 
 def hosted_queue(dialect: Dialect, app: str) -> str:

@@ -1,17 +1,21 @@
-"""What happens to deployments by itself: what waits for code that is gone ends, archives that nothing needs go."""
+"""What happens to deployments by itself: what waits for code that is gone ends; archives that nothing needs go, and
+with them the keys that the code was given."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stook.core.hosted import key_name
 from stook.core.hosted_reason import DEPLOYMENT_DELETED
 from stook.engine.deployment_archive import Archives
 from stook.store.script.deployment_arrival import forget
 from stook.store.script.deployment_end import drop_deployment, end_pinned, spent, stranded
+from stook.store.script.key import list_keys, revoke_key
 
 if TYPE_CHECKING:
     from stook.engine.blobs import Blobs
     from stook.store.port import Store
+    from stook.store.script.deployment_row import DeploymentRow
 
 __all__ = ["tidy_deployments"]
 
@@ -33,7 +37,15 @@ async def tidy_deployments(store: Store, blobs: Blobs) -> int:
             done += ended
     archives = Archives(store, blobs)
     for row in await store.read(spent, _ARRIVING, _RESTING):
+        await _revoke_keys(store, row)
         await archives.drop(row.id)
         await store.write(drop_deployment if row.arrived else forget, row.id)
         done += 1
     return done
+
+
+async def _revoke_keys(store: Store, row: DeploymentRow) -> None:
+    """A host revokes those that it made, unless it was killed."""
+    for key in await store.read(list_keys, row.project):
+        if key.name == key_name(row.id) and key.revoked_at is None:
+            await store.write(revoke_key, row.project, key.id)

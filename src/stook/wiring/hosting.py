@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from stook.config.settings import log_limits, uids_of
 from stook.core.errors import ConfigError, MissingExtra
+from stook.core.hosted import key_name
 from stook.core.log import LogLimits
 from stook.engine import process
 from stook.engine.blobs import Blobs
@@ -112,7 +113,7 @@ class _Site:
         return self._session.running(runtime, name, tasks, grace=grace)
 
     async def new_key(self, deployment: Deployment) -> HostedKey:
-        view, secret = await self._keys.create(deployment.project, f"deployment {deployment.id}", SCOPES)
+        view, secret = await self._keys.create(deployment.project, key_name(deployment.id), SCOPES)
         return HostedKey(deployment.project, view.id, secret)
 
     async def drop_key(self, key: HostedKey) -> None:
