@@ -79,10 +79,14 @@ def test_a_child_that_ends_by_itself_is_told_with_its_last_words(crew, operator)
 
 def test_a_child_that_does_not_end_says_where_it_stands_and_is_killed(crew, monkeypatch):
     """As a worker whose loop is blocked."""
-    code = "from soak.lifeline import hold; import signal; hold(); signal.signal(15, lambda *_: None)\nwhile True: pass"
+    code = (
+        "import signal\nfrom soak.lifeline import hold, ready\n"
+        "hold(); signal.signal(15, lambda *_: None); ready()\nwhile True: pass"
+    )
     (crew.folder / "stubborn.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(crew.folder))
     post = crew.post("worker", "stubborn")
+    asyncio.run(crew.ready())
     asyncio.run(crew.end(["worker"], 2.0))
     assert not post.running
     assert any("did not end at SIGTERM" in problem and "stubborn.py" in problem for problem in wrong(crew))

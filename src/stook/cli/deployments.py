@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from stook.cli.options import ANYWHERE, Json, Reach
+from stook.core.hosted import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +25,7 @@ def deployments(
     *,
     app: Annotated[str | None, Parameter(help="Those that hold this app.")] = None,
     label: Annotated[str | None, Parameter(help="Those deployed under this label.")] = None,
-    dialect: Annotated[
-        Literal["stook", "kernel", "vellum"] | None, Parameter(help="Those of one kind of code.")
-    ] = None,
+    dialect: Annotated[Dialect | None, Parameter(help="Those of one kind of code.")] = None,
     limit: Annotated[int, Parameter(help="So many at most.")] = 50,
     apps: Annotated[bool, Parameter(help="Show who has which label now, and the tasks to submit to.")] = False,
     delete: Annotated[bool, Parameter(help="Delete the one that is named; what waits for it is cancelled.")] = False,

@@ -11,6 +11,7 @@ import msgspec
 from stook.client.tries import wanted_pause
 from stook.core import errors
 from stook.core.errors import (
+    BadArchive,
     BadItem,
     DuplicateKey,
     DuplicateKeys,
@@ -73,7 +74,7 @@ CLASSES: Final[dict[str, type[StookError]]] = {
     "unknown_field": errors.OptionError,
     "invalid_json": errors.InputError,
     "body_too_large": errors.InputError,
-    "bad_archive": errors.InputError,
+    "bad_archive": errors.BadArchive,
     "head_too_large": errors.InputError,
     "invalid_http": errors.ConfigError,
     "gone": errors.NotFound,
@@ -143,6 +144,8 @@ def _made(kind: type[StookError], problem: Problem, index: int | None, retry_aft
         return kind([(key, index or 0, earlier)])
     if issubclass(kind, DuplicateKey):
         return kind(problem.message, existing_id=problem.existing_id)
+    if issubclass(kind, BadArchive):
+        return kind("", problem.message)
     if issubclass(kind, InvokeManyError):
         return kind(problem.message, committed=0, index=index or 0)
     if issubclass(kind, QuotaExceeded):

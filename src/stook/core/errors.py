@@ -219,7 +219,8 @@ class BlockedAddress(InputError):
 
 
 class BadArchive(InputError):
-    """`why` in one word, which never changes between releases (`stook.hosting.archive.ArchiveRefusal`)."""
+    """`why` in one word, which never changes between releases (`stook.hosting.archive.ArchiveRefusal`); empty where a
+    server refused it, whose message says it."""
 
     code = "bad_archive"
 
