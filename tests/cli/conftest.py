@@ -34,8 +34,9 @@ class Cli:
         self.environment = kept | {"TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def __call__(self, *words, code=0, stdin=None, prefix=(), patience=PATIENCE, **environment):
+        others = "PYTHONPATH" in environment  # which the one that is forked from would not find
         words, environment = [*map(str, words)], self.environment | environment
-        if self._warm is not None and stdin is None and not prefix:
+        if self._warm is not None and stdin is None and not prefix and not others:
             done = self._warm.run(words, self.folder, environment, patience)
         else:
             done = subprocess.run(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stook.store.postgres import driver
 from stook.store.postgres.driver import PostgresStore
 from stook.store.postgres.listen import heard_as, packed
 from stook.store.statement import Notify
@@ -122,3 +124,37 @@ def test_payloads_hold_every_topic_and_are_short_enough(topics):
 def test_topics_that_look_alike_stay_apart():
     long = "x" * 1000
     assert len({heard_as(one) for one in (long, long + "y", "a\n", "a\0", "a", "ä", "a ")}) == 7
+
+
+async def test_progress_is_told_at_most_so_often_and_all_else_at_once(installed_postgres, monkeypatch):
+    """A busy worker rings hundreds of times a second for its batch: others need not wake as often."""
+    sent: list[str] = []
+    whole = driver.connect
+
+    class Recorder:
+        def __init__(self, connection):
+            self._connection = connection
+
+        async def execute(self, sql, *params):
+            if "pg_notify" in sql:
+                sent.extend(params[1])
+            return await self._connection.execute(sql, *params)
+
+        def __getattr__(self, name):
+            return getattr(self._connection, name)
+
+    async def recording(*args, **options):
+        return Recorder(await whole(*args, **options))
+
+    monkeypatch.setattr(driver, "connect", recording)
+    store = PostgresStore(installed_postgres)
+    begun = time.monotonic()
+    for number in range(100):
+        await store.write(ring, f"batch:{number % 3}")
+    seconds = time.monotonic() - begun
+    assert len(sent) <= 2 + seconds / 0.02
+    await store.write(ring, "task:t")
+    while not any("task:t" in one.split("\n") for one in sent):
+        await asyncio.sleep(0)
+    await store.close()
+    assert {topic for one in sent for topic in one.split("\n")} == {"batch:0", "batch:1", "batch:2", "task:t"}

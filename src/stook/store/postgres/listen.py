@@ -1,7 +1,9 @@
 """LISTEN and NOTIFY, on one connection of their own.
 
 A NOTIFY takes a lock of the whole server at its commit: inside verbs it would put all commits in line. So topics are
-sent after the commit, from here, those that gathered meanwhile in one statement, at most one every few milliseconds.
+sent after the commit, from here, those that gathered meanwhile in one statement, at most one every few milliseconds;
+news of a batch's progress, of which a busy worker has hundreds a second, less often, unless something else is to be
+sent.
 
    commit ──▶ ring in this process, at once
           └─▶ gathered topics ── pg_notify ──▶ other processes ──▶ ring there
@@ -28,6 +30,8 @@ __all__ = ["Listener", "heard_as", "packed"]
 
 _SEND: Final = "select pg_notify($1, payload) from unnest($2::text[]) payload"
 _BETWEEN_SECONDS: Final = 0.002
+_PROGRESS_SECONDS: Final = 0.02
+_PROGRESS: Final = "batch:"
 _RETRY_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
 _LONGEST_TOPIC: Final = 200
 _LONGEST_PAYLOAD: Final = 7900
@@ -68,6 +72,8 @@ class Listener:
         self._loop = loop
         self._lock = threading.Lock()
         self._gathered: dict[str, None] = {}
+        self._urgent = False
+        """Something else than progress is among them."""
         self._task: asyncio.Task[None] | None = None
         self._started = False
         self._woken = asyncio.Event()
@@ -87,7 +93,9 @@ class Listener:
         with self._lock:
             idle = not self._gathered
             self._gathered.update(dict.fromkeys(topics))
-        if idle:
+            urgent = not self._urgent and not all(topic.startswith(_PROGRESS) for topic in self._gathered)
+            self._urgent = self._urgent or urgent
+        if idle or urgent:
             self._loop.call_soon_threadsafe(self._wake)
 
     async def close(self, seconds: float) -> None:
@@ -132,14 +140,23 @@ class Listener:
         await connection.add_listener(self._channel, self._on_notification)
         if missed:
             self._topics.notify_all()
+        next_progress = 0.0
         while not connection.is_closed():
+            self._woken.clear()
+            rest = next_progress - self._loop.time()
             with self._lock:
-                topics, self._gathered = self._gathered, {}
+                topics: dict[str, None] = {}
+                if self._urgent or rest <= 0:
+                    topics, self._gathered, self._urgent = self._gathered, {}, False
+                held_back = bool(self._gathered)
             if topics:
                 await connection.execute(_SEND, self._channel, list(packed(topics)))
+                next_progress = self._loop.time() + _PROGRESS_SECONDS
                 await asyncio.sleep(_BETWEEN_SECONDS)
-            elif self._woken.is_set():
-                self._woken.clear()
+            elif held_back:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(rest):
+                        await self._woken.wait()
             else:
                 self._sent.set()
                 await self._woken.wait()

@@ -128,7 +128,7 @@ def claim_plainly(ask: Ask, plain: Plain) -> Script[Claimed | None]:
         return None
     slices = [_slice(_Taken(*row)) for row in rows]
     short = sum(len(one.offsets) for one in slices) < ask.items
-    plain.segments = MANY if short and len(slices) == most else FEW if len(slices) <= FEW else plain.segments
+    plain.segments = MANY if short and len(slices) == most else min(MANY, len(slices) + 1)
     return Claimed(slices, limited=short and bool(plain.terms))
 
 

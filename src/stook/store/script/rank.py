@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stook.store.script.batch_row import BatchRow
     from stook.store.statement import Row, Script
 
-__all__ = ["next_rank", "virtual_time"]
+__all__ = ["front_of", "next_rank", "virtual_time"]
 
 
 def virtual_time(batch: BatchRow, priority: int | None = None) -> Script[int]:
@@ -19,9 +19,15 @@ def virtual_time(batch: BatchRow, priority: int | None = None) -> Script[int]:
     That of the batch's own task and priority, or of its project where none of these waits: work that nobody serves
     must not hold the front back for those who are served.
     """
+    rank, _ = yield from front_of(batch, priority)
+    return rank
+
+
+def front_of(batch: BatchRow, priority: int | None = None) -> Script[tuple[int, bool]]:
+    """`virtual_time`, and whether the batch's project limits what is submitted."""
     level = batch.priority if priority is None else priority
     rows: list[Row] = yield All("virtual_time", (batch.project, batch.task, level))
-    return rows[0][0] or 0 if rows else 0
+    return rows[0][0] or 0, bool(rows[0][1])
 
 
 def next_rank(batch: BatchRow, priority: int) -> Script[int]:

@@ -19,7 +19,7 @@ from stook.store.script.dedupe import CALLER_KEYS, hold_keys
 from stook.store.script.external_ids import take_external_ids
 from stook.store.script.hosted_place import HostedPlace, put_place
 from stook.store.script.outbox import write_news
-from stook.store.script.rank import next_rank
+from stook.store.script.rank import front_of, next_rank
 from stook.store.script.segment_row import NewSegment, SegmentStatus
 from stook.store.script.tags import TAGGED, add_tags
 from stook.store.statement import All, Each, Many, Notify, Now
@@ -229,11 +229,11 @@ def submit(
     if new.hosted is not None:
         yield from take_external_ids(new.project, new.id, chunks)
     batch = new_row(new, 0)  # nobody else knows it yet: it needs no lock, and is written once
-    rank = (yield from next_rank(batch, new.priority)) if chunks else 0
+    rank, charged = (yield from front_of(batch, new.priority)) if chunks else (0, False)
     now: int = yield Now()
     batch.created_at = now
     if chunks:
-        yield from _add(batch, chunks, now, rank, run_at=run_at, expires_at=expires_at)
+        yield from _add(batch, chunks, now, rank, run_at=run_at, expires_at=expires_at, charged=charged)
         batch.consumed = batch.total
     else:
         hooks: list[Row] = yield All("read_webhook_hook", (batch.project,))  # it ends here
@@ -315,8 +315,11 @@ def _add(
     run_at: int | None,
     expires_at: int | None,
     priority: int | None = None,
+    charged: bool = True,
 ) -> Script[None]:
-    yield from charge(batch, chunks, now)
+    """`charged`: the project may limit what is submitted."""
+    if charged:
+        yield from charge(batch, chunks, now)
     level = batch.priority if priority is None else priority
     topics: set[str] = set()
     chunk_rows, states, segments = [], [], []

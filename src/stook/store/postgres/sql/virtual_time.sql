@@ -1,5 +1,5 @@
--- The front of a task's queue at one priority, of what has no lane; where nothing waits there, that of its project.
--- With the clock for the verb's `Now`.
+-- The front of a task's queue at one priority, of what has no lane; where nothing waits there, that of its project. And
+-- whether the project limits what is submitted. With the clock for the verb's `Now`.
 select coalesce(
     (
         select rank from segment
@@ -7,4 +7,5 @@ select coalesce(
         order by rank limit 1
     ),
     (select rank from segment where project = $1 and status + held = 0 order by rank limit 1)
-), (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+), exists (select from project where name = $1 and (counted = 1 or max_rate is not null)),
+(extract(epoch from clock_timestamp()) * 1000000)::bigint;

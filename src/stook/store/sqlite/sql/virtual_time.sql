@@ -1,4 +1,5 @@
--- The front of a task's queue at one priority, of what has no lane; where nothing waits there, that of its project.
+-- The front of a task's queue at one priority, of what has no lane; where nothing waits there, that of its project. And
+-- whether the project limits what is submitted.
 select coalesce(
     (
         select rank from segment
@@ -6,4 +7,4 @@ select coalesce(
         order by rank limit 1
     ),
     (select min(rank) from segment where project = ?1 and status = 0 and held = 0)
-);
+), exists (select 1 from project where name = ?1 and (counted = 1 or max_rate is not null));
