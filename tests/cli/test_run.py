@@ -114,7 +114,7 @@ def test_standard_input_and_output_hold_data_alone(cli):
         import os
         print("importing")
         def loud(row):
-            print("handling", row)
+            print(f"handling {row}\\n", end="")
             os.system("echo a child speaks")
             return row
         """,

@@ -23,7 +23,7 @@ async def echo(n):
 
 def test_a_full_slice_settles_as_it_was_claimed():
     async def main():
-        async with working(echo, concurrency=512) as (source, _):
+        async with working(echo, concurrency=512, flush_interval=1.0) as (source, _):
             await source.ended(source.submit(range(512)))
             (settlement,) = source.settlements
             assert settlement.offsets == range(512)
