@@ -219,8 +219,7 @@ class BlockedAddress(InputError):
 
 
 class BadArchive(InputError):
-    """`why` in one word, which never changes between releases (`stook.hosting.archive.ArchiveRefusal`); empty where a
-    server refused it, whose message says it."""
+    """`why`: a word of `stook.hosting.archive.ArchiveRefusal`; empty where a server refused it, which says it."""
 
     code = "bad_archive"
 
