@@ -56,7 +56,9 @@ def test_of_one_item(said, how):
     assert shown(said, item, "--attempt", "2") == []
     documents = said.documents("logs", item)
     assert [one["line"] for one in documents] == list(range(1, len(expected) + 1))
-    assert documents[0]["message"] == "row 1"
+    assert {one["message"] for one in documents} == {"row 1", "careful", *(["printed 1"] if how else [])}
+    logged = [one["message"] for one in documents if one["message"] != "printed 1"]  # a pipe of its own brings that one
+    assert logged == ["row 1", "careful"]
 
 
 def test_followed_to_its_end(said):
