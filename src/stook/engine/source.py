@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stook.core.errors import PayloadTooLarge, StoreError, StoreUnavailable
 from stook.core.fingerprint import fingerprint
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalSource", "topics_of"]
 
+MOST_SINGLES: Final = 10_000
+"""One that is forgotten costs its settlement a statement more."""
+
 
 class LocalSource:
     """Implements `stook.worker.source.Source`, for one worker. `still`: the store's clock is moved by hand, so that
@@ -40,8 +43,8 @@ class LocalSource:
         self.announced: int | None = None
         """Microseconds after which a claim may bring something that it does not yet; the least since it was cleared."""
         self._plain = Plain()
-        self._singles: set[int] = set()
-        """Tokens of what may be all there is of its batch."""
+        self._singles: dict[int, None] = {}
+        """Tokens of what may be all there is of its batch, oldest first; those whose worker died are never settled."""
         self._mark: int | None = None
         """Before the first claim since the last wait."""
 
@@ -63,7 +66,9 @@ class LocalSource:
             pivot=lambda: secrets.token_hex(4),
         )
         claimed = await self._store.write(claim, ask)
-        self._singles.update(one.token for one in claimed.slices if one.single)
+        self._singles.update((one.token, None) for one in claimed.slices if one.single)
+        while len(self._singles) > MOST_SINGLES:
+            del self._singles[next(iter(self._singles))]
         if any(one.blobs or one.memo_blobs for one in claimed.slices):
             claimed.slices = [
                 one for one in claimed.slices if not (one.blobs or one.memo_blobs) or await self._is_resolved(one)
@@ -102,7 +107,8 @@ class LocalSource:
             await self._blobs.store_results(one)
         single = any(one.token in self._singles for one in settlements)
         answer = await self._store.write(settle, settlements, random.random, last=single)
-        self._singles.difference_update(one.token for one in settlements)
+        for one in settlements:
+            self._singles.pop(one.token, None)
         return Settled(lost=answer.lost, stale=answer.stale, closed=answer.closed)
 
     def renew(self, worker: str, tokens: Sequence[int], lease: float) -> Renewed:  # noqa: ARG002 - tokens say it all
