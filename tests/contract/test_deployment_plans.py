@@ -10,7 +10,7 @@ from stook.core.hosted import hosted_task, task_prefix, version_id
 from stook.store.statement import Many
 from stook.store.statements import load
 from tests.contract.deployed import Hosting, app, pinned
-from tests.contract.test_plans import postgres_rows, sqlite_steps
+from tests.contract.test_plans import STATISTICS, postgres_rows, sqlite_steps
 from tests.contract.test_server_plans import DERIVED
 
 ID = "7007bc1d-06ea-4f14-b8a7-faf7f94e72ba"
@@ -113,9 +113,8 @@ async def test_what_each_submission_asks_touches_a_few_rows_of_many(store, tmp_p
 
     connection = await connect(store.store.url, "stook", timeout=None)
     try:
-        for statistics in ("of none", "of now"):
-            if statistics == "of now":
-                await store.tables.connection.execute("analyze")
+        for statistics, said in STATISTICS.items():
+            await store.tables.connection.execute(said)
             touched = {name: await postgres_rows(connection, name, params) for name, params in hot.items()}
             assert {name: rows for name, rows in touched.items() if rows > 40} == {}, statistics
             assert touched["resolve_hosted"] <= 4

@@ -17,7 +17,7 @@ from stook.store.script.submit import submit
 from tests.contract.batches import chunked, fail, new_batch, payloads, send, succeed
 from tests.contract.hosted import FIRST, PROJECT, SECOND_ONE, Hosting, resolved
 from tests.contract.million import MILLION
-from tests.contract.test_plans import postgres_rows, sqlite_steps
+from tests.contract.test_plans import STATISTICS, postgres_rows, sqlite_steps
 
 ENDED_BADLY = {State.failed, State.cancelled, State.expired}
 
@@ -263,9 +263,8 @@ async def test_what_is_asked_goes_by_an_index(store, hosting):
 
     connection = await connect(store.store.url, "stook", timeout=None)
     try:
-        for statistics in ("of none", "of now"):
-            if statistics == "of now":
-                await store.tables.connection.execute("analyze")
+        for statistics, said in STATISTICS.items():
+            await store.tables.connection.execute(said)
             found = {name: await postgres_rows(connection, name, params) for name, params in HOT.items()}
             assert {name: rows for name, rows in found.items() if rows > 200} == {}, statistics
     finally:

@@ -8,7 +8,7 @@ from stook.core.invocation import Debouncing, NewItem, Throttling
 from tests.contract.batches import submit_items
 from tests.contract.invocations import call
 from tests.contract.moving_clock import SECOND
-from tests.contract.test_plans import postgres_rows, sqlite_steps
+from tests.contract.test_plans import STATISTICS, postgres_rows, sqlite_steps
 
 MANY = 20_000
 KEY = ("default", "t", "k777")
@@ -83,7 +83,9 @@ async def test_on_postgresql(store):
     reads, changes = hot(await crowd(store), store.clock.now)
     connection = await connect(store.store.url, "stook", timeout=60)
     try:
-        found = {name: await postgres_rows(connection, name, params) for name, params in (reads | changes).items()}
+        for statistics, said in STATISTICS.items():
+            await store.tables.connection.execute(said)
+            found = {name: await postgres_rows(connection, name, params) for name, params in (reads | changes).items()}
+            assert {name: rows for name, rows in found.items() if rows > 600} == {}, statistics
     finally:
         await connection.close()
-    assert {name: rows for name, rows in found.items() if rows > 600} == {}

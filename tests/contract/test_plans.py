@@ -54,6 +54,16 @@ def text(value):
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
+STATISTICS = {
+    "of none": "select",
+    "of drained batches": "update pg_class set reltuples = 0 where oid = 'stook.batch'::regclass",
+    "of now": "analyze",
+    "of drained pages": "update pg_class set reltuples = 0 where relnamespace = 'stook'::regnamespace",
+}
+"""What may have been said of the tables when a plan was made that is kept. A table that is counted while its first rows
+are uncommitted has pages, and no rows."""
+
+
 async def postgres_rows(connection, name, params):
     """How many rows its scans found or threw away, under the plan the driver uses: the generic one."""
     sql = load("stook.store.postgres")[name]
