@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.warm import Warm
+from tests.cli.warm import warm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,18 +26,18 @@ PATIENCE = 100.0
 class Cli:
     """A folder, and `stook` run in it."""
 
-    def __init__(self, folder: Path, warm: Warm | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._warm = warm
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STOOK_")}
         (folder / "tmp").mkdir()
+        kept.pop("PYTHONUNBUFFERED", None)
         self.environment = kept | {"TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def __call__(self, *words, code=0, stdin=None, prefix=(), patience=PATIENCE, **environment):
         others = "PYTHONPATH" in environment  # which the one that is forked from would not find
         words, environment = [*map(str, words)], self.environment | environment
-        if self._warm is not None and stdin is None and not prefix and not others:
-            done = self._warm.run(words, self.folder, environment, patience)
+        if stdin is None and not prefix and not others:
+            done = warm().run(words, self.folder, environment, patience)
         else:
             done = subprocess.run(
                 [*prefix, sys.executable, "-m", "stook", *words],
@@ -65,16 +65,20 @@ class Cli:
     @contextmanager
     def started(self, *words, prefix=()):
         """A process that is still running; it is gone afterwards."""
-        process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "stook", *map(str, words)],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        words = [*map(str, words)]
+        if prefix:
+            process = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "stook", *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        else:
+            process = warm().talk(words, self.folder, self.environment)
         try:
             yield process
         finally:
@@ -115,16 +119,9 @@ def until(condition, what="it"):
         time.sleep(0.01)
 
 
-@pytest.fixture(scope="session")
-def warm_cli():
-    made = Warm({name: value for name, value in os.environ.items() if not name.startswith("STOOK_")})
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def cli(tmp_path, warm_cli):
-    return Cli(tmp_path, warm_cli)
+def cli(tmp_path):
+    return Cli(tmp_path)
 
 
 @pytest.fixture

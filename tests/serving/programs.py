@@ -6,12 +6,11 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import httpx
 
 from tests.cli.conftest import until
+from tests.cli.warm import warm
 
 __all__ = ["Program", "Programs", "ended", "programs"]
 
@@ -65,14 +64,8 @@ class Programs:
         name = f"{words[0]}-{len(self.started)}"
         folder = self.cli.folder
         with (folder / f"{name}.out").open("w") as out, (folder / f"{name}.err").open("w") as err:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "stook", *map(str, words)],
-                cwd=folder,
-                env=self.cli.environment | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
+            process = warm().start(
+                [*map(str, words)], folder, self.cli.environment | environment, out, err, session=True
             )
         made = Program(process, folder, name)
         self.started.append(made)

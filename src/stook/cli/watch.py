@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from stook.cli.options import ANYWHERE, BatchArgument, Json, Reach
@@ -29,9 +30,13 @@ def watch(batch: BatchArgument, /, *, where: Reach = ANYWHERE, as_json: Json = F
     from stook.cli.reach import in_reach
     from stook.cli.run_report import headline
 
+    def said(view: BatchView) -> None:
+        print_document(batch_document(view))
+        sys.stdout.flush()  # whoever reads a pipe sees each change as it comes
+
     async def watched(session: Reached) -> BatchView:
         found = await session.engine.find(batch)
-        display = Changes(lambda view: print_document(batch_document(view))) if as_json else choose_display(quiet=False)
+        display = Changes(said) if as_json else choose_display(quiet=False)
         try:
             if not as_json and not found.state.terminal:
                 for reason in await session.engine.why(found.id):
