@@ -1,7 +1,7 @@
 """What every test may ask for.
 
 `postgres_dsn`: one real server for the whole run, all xdist workers together.
-`fresh_postgres`: an empty database on it; `installed_postgres`: one with our schema.
+`fresh_postgres`: an empty database on it; `installed_postgres`: one with our schema; `emptied_postgres`: the same.
 STOOK_TEST_POSTGRES chooses the server: `installed`, `embedded`, or the DSN of a running one whose role may create
 databases. By default an installed one, else the embedded one.
 """
@@ -11,19 +11,16 @@ from __future__ import annotations
 import asyncio
 import compileall
 import os
-import secrets
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from stook.store.postgres.driver import PostgresStore
 from stook_dev.postgres import NOT_DURABLE, share_server
+from tests.databases import Databases, emptied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,42 +65,37 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.dsn
 
 
+@pytest.fixture(scope="session")
+def databases(postgres_dsn: str) -> Iterator[Databases]:
+    made = Databases(postgres_dsn)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def fresh_postgres(postgres_dsn: str) -> Iterator[str]:
+def fresh_postgres(databases: Databases) -> Iterator[str]:
     """The DSN of a database that is empty, and gone after the test."""
-    name = f"stook_test_{secrets.token_hex(8)}"
-    asyncio.run(_execute(postgres_dsn, f"create database {name} template template0"))
-    yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
-    asyncio.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
+    made = databases.empty()
+    yield made
+    databases.give_back(made)
+
+
+@pytest.fixture
+def installed_postgres(databases: Databases) -> Iterator[str]:
+    """As `fresh_postgres`, with our schema in it."""
+    made = databases.installed()
+    yield made
+    databases.give_back(made)
 
 
 @pytest.fixture(scope="session")
-def _installed(postgres_dsn: str) -> Iterator[str]:
-    """The name of a database with our schema in it, to be copied: that takes less time than installing it again."""
-    name = f"stook_installed_{secrets.token_hex(8)}"
-    asyncio.run(_execute(postgres_dsn, f"create database {name} template template0"))
-
-    async def install() -> None:
-        store = await PostgresStore.open(urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl())
-        await store.close()
-
-    asyncio.run(install())
-    yield name
-    asyncio.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
+def one_database(databases: Databases) -> str:
+    """Of this process, for all its tests one after the other, each of which empties it."""
+    return databases.installed()
 
 
 @pytest.fixture
-def installed_postgres(postgres_dsn: str, _installed: str) -> Iterator[str]:
-    """As `fresh_postgres`, with our schema in it."""
-    name = f"stook_test_{secrets.token_hex(8)}"
-    asyncio.run(_execute(postgres_dsn, f"create database {name} template {_installed}"))
-    yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
-    asyncio.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+def emptied_postgres(one_database: str) -> str:
+    """As `installed_postgres`, for tests that change nothing but rows: it takes less time."""
+    asyncio.run(emptied(one_database))
+    return one_database

@@ -7,8 +7,8 @@ import json
 from tests.cli.conftest import ran, until
 
 
-def test_a_batch_from_start_to_end(tasks, fresh_postgres):
-    tasks.environment["STOOK_URL"] = fresh_postgres
+def test_a_batch_from_start_to_end(tasks, installed_postgres):
+    tasks.environment["STOOK_URL"] = installed_postgres
     tasks.rows("in.jsonl", 5000)
     command = ("run", "tasks.py:slow", "--input", "in.jsonl", "--output", "out.jsonl", "-c", "20", "--name", "big")
     with tasks.started(*command) as process:
@@ -25,8 +25,8 @@ def test_a_batch_from_start_to_end(tasks, fresh_postgres):
     assert not (tasks.folder / "stook.db").exists()
 
 
-def test_retry_watch_and_delete(tasks, fresh_postgres):
-    tasks.environment["STOOK_URL"] = fresh_postgres
+def test_retry_watch_and_delete(tasks, installed_postgres):
+    tasks.environment["STOOK_URL"] = installed_postgres
     tasks.rows("in.jsonl", 10)
     tasks("run", "tasks.py:odd_fails", "--input", "in.jsonl", code=1)
     (tasks.folder / "repaired").touch()

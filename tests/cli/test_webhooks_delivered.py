@@ -140,10 +140,10 @@ def test_over_http_from_the_endpoint_to_the_replay(client, receiver):
     assert receiver.waited("webhook.test", 2)["verified"] == []
 
 
-def test_on_postgresql_by_several_servers(run, receiver, fresh_postgres):
+def test_on_postgresql_by_several_servers(run, receiver, installed_postgres):
     """Every event once, whoever of them delivers it."""
     key = run.cli("webhooks", "new-key").stdout.strip()
-    run.cli.environment |= {"STOOK_URL": fresh_postgres, "STOOK_ENCRYPTION_KEY": key}
+    run.cli.environment |= {"STOOK_URL": installed_postgres, "STOOK_ENCRYPTION_KEY": key}
     servers = [run.server("up", "tasks.py"), run.server("serve")]
     with run.client(servers[0], servers[0].ready["key"]) as client:
         made = ok(client.post("/api/v1/webhook-endpoints", json={"url": receiver.url}), 201)

@@ -169,7 +169,7 @@ def test_times_need_a_zone(client):
 @pytest.mark.postgres
 def test_a_server_without_a_key(request):
     with (
-        serving(request.getfixturevalue("one_database")) as served,
+        serving(request.getfixturevalue("emptied_postgres")) as served,
         stook.Client(served.url, key=served.secret) as client,
         pytest.raises(NoEncryptionKey, match="STOOK_ENCRYPTION_KEY"),
     ):

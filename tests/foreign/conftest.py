@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import secrets
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from tests.contract.stores import open_store, renewed
@@ -27,20 +24,9 @@ def runner():
 
 
 @pytest.fixture(scope="session")
-def one_database(postgres_dsn, runner):
-    """Of this process, for all its tests one after the other: making one takes longer than most tests."""
-    name = f"stook_foreign_{secrets.token_hex(8)}"
-    runner.run(_execute(postgres_dsn, f"create database {name} template template0"))
-    yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
-    runner.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
-
-
-async def _execute(dsn, statement):
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+def one_database(databases):
+    """Of this process, for all its tests one after the other: a store of its own stays open on it."""
+    return databases.installed()
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def test_a_store_does_what_its_model_does(kind, machine, request, tmp_path):
 
             run_state_machine_as_test(lambda: machine(runner, opened, closed), settings=limits)
             return
-        whole = runner.run(open_store(request.getfixturevalue("fresh_postgres")))
+        whole = runner.run(open_store(request.getfixturevalue("installed_postgres")))
 
         def emptied():
             runner.run(whole.tables.empty())

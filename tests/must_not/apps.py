@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.wiring.places import either, harness_on_either, no_fsync, one_database, where
-
 if TYPE_CHECKING:
     from stook.client.batch import Batch
     from stook.testing import Harness
 
-__all__ = ["either", "ended", "harness_on_either", "no_fsync", "one_database", "values", "where"]
+__all__ = ["ended", "values"]
 
 
 def ended(harness: Harness, batch: Batch[Any], *, step: float = 60.0, most: int = 60) -> list[Any]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from tests.contract.stores import KINDS, open_store, renewed
@@ -21,22 +18,11 @@ def run():
 
 
 @pytest.fixture(scope="session")
-def one_postgres(postgres_dsn, run):
-    """For all tests one after the other: making a database takes longer than most of them."""
-    name = f"stook_must_not_{secrets.token_hex(8)}"
-    run(_execute(postgres_dsn, f"create database {name} template template0"))
-    found = run(open_store(urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()))
+def one_postgres(databases, run):
+    """For all tests one after the other: opening a store takes longer than most of them."""
+    found = run(open_store(databases.installed()))
     yield found
     run(found.close())
-    run(_execute(postgres_dsn, f"drop database {name} with (force)"))
-
-
-async def _execute(dsn, statement):
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(params=KINDS)

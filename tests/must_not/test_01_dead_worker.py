@@ -7,12 +7,11 @@ import time
 from stook import App
 from stook.core.work import Claim
 from stook.testing import TestApp
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 LEASE = 60.0
 
 
-def test_it_is_runnable_the_moment_its_lease_ends(either):  # noqa: F811
+def test_it_is_runnable_the_moment_its_lease_ends(either):
     app, ran = App("dead"), []
     with TestApp(app, store=either) as t:
         app.task("t")(ran.append).map(range(3))
@@ -26,7 +25,7 @@ def test_it_is_runnable_the_moment_its_lease_ends(either):  # noqa: F811
         assert {one.attempts for one in t.executions()} == {1}, "the loss costs no attempt"
 
 
-def test_one_whose_cancel_was_asked_for_is_cancelled_then(either):  # noqa: F811
+def test_one_whose_cancel_was_asked_for_is_cancelled_then(either):
     app, ran = App("dead"), []
     with TestApp(app, store=either) as t:
         execution = app.task("t")(ran.append).submit(1)
@@ -38,7 +37,7 @@ def test_one_whose_cancel_was_asked_for_is_cancelled_then(either):  # noqa: F811
         assert (execution.show().state, ran) == ("cancelled", [])
 
 
-def test_workers_that_run_find_it_by_themselves(either):  # noqa: F811
+def test_workers_that_run_find_it_by_themselves(either):
     """Within its lease and one poll interval, though its worker left nothing that tells of its end."""
     lease, poll = 0.4, 0.1
     with App("dead", store=either) as app:

@@ -10,13 +10,12 @@ from stook.store.script.retention import drop_past
 from stook.store.script.sweep import expire_leases, lose_workers, promote_due
 from tests.contract.batches import batch_of, fail, policy, send, states_of, submit_items, take, take_one
 from tests.contract.durable import call, errands, parent_waits, remembered
-from tests.must_not.checked import one_postgres, run, store  # noqa: F401 -- fixtures
 
 RETENTIONS = {"kept": KEEP, "a while": Retention(3600, 3600), "not at all": Retention(0, 0), "good ones": Retention(0)}
 
 
 @pytest.mark.parametrize("kept", RETENTIONS)
-def test_a_final_failure_is_there_until_it_may_go(run, store, kept):  # noqa: F811
+def test_a_final_failure_is_there_until_it_may_go(run, store, kept):
     async def scene():
         batch_id = await submit_items(store, 1, policy=policy(max_attempts=2, retention=RETENTIONS[kept]))
         await send(store, fail(await take_one(store), message="first"))
@@ -35,7 +34,7 @@ def test_a_final_failure_is_there_until_it_may_go(run, store, kept):  # noqa: F8
 
 
 @pytest.mark.parametrize("kept", RETENTIONS)
-def test_a_parent_hears_of_it_whatever_the_childs_retention(run, store, kept):  # noqa: F811
+def test_a_parent_hears_of_it_whatever_the_childs_retention(run, store, kept):
     async def scene():
         of_child = policy(max_attempts=1, retention=RETENTIONS[kept])
         await parent_waits(store, call("c", policy=of_child))
@@ -50,7 +49,7 @@ def test_a_parent_hears_of_it_whatever_the_childs_retention(run, store, kept):  
     run(scene())
 
 
-def test_after_a_stop_it_does_not_run_again(run, store):  # noqa: F811
+def test_after_a_stop_it_does_not_run_again(run, store):
     """The worker ends, its leases lapse, a late copy of its outcome comes: it has failed."""
 
     async def scene():

@@ -12,10 +12,9 @@ from stook.store.script.sweep import expire_leases, lose_workers, promote_due
 from stook.store.script.wake import wake_due
 from tests.contract.batches import batch_of, policy, send, states_of, submit_items, take, take_one, trouble
 from tests.contract.durable import call, errands, parent_waits, sleep, step, suspended
-from tests.must_not.checked import one_postgres, run, store  # noqa: F401 -- fixtures
 
 
-async def nothing_comes_back(store):  # noqa: F811
+async def nothing_comes_back(store):
     store.clock.advance(1000)
     for verb in (expire_leases, promote_due, wake_due):
         await store.write(verb)
@@ -28,7 +27,7 @@ ENDS = ["succeeded", "failed", "released", "lost", "cancelled", "suspended", "bi
 
 @pytest.mark.parametrize("how", ["item", "batch"])
 @pytest.mark.parametrize("end", ENDS)
-def test_what_ran_when_it_was_cancelled_ends_cancelled(run, store, end, how):  # noqa: F811
+def test_what_ran_when_it_was_cancelled_ends_cancelled(run, store, end, how):
     async def scene():
         batch_id = await submit_items(store, 1, policy=policy(max_attempts=5, max_losses=5))
         one = await take_one(store)
@@ -52,7 +51,7 @@ def test_what_ran_when_it_was_cancelled_ends_cancelled(run, store, end, how):  #
 
 
 @pytest.mark.parametrize("state", ["queued", "scheduled", "suspended"])
-def test_what_waited_when_it_was_cancelled_never_runs(run, store, state):  # noqa: F811
+def test_what_waited_when_it_was_cancelled_never_runs(run, store, state):
     async def scene():
         if state == "suspended":
             batch_id = await parent_waits(store, sleep("s", 1), call("c"))
@@ -66,7 +65,7 @@ def test_what_waited_when_it_was_cancelled_never_runs(run, store, state):  # noq
     run(scene())
 
 
-def test_one_flush_gives_one_outcome(run, store):  # noqa: F811
+def test_one_flush_gives_one_outcome(run, store):
     """The same item in every way at once: the first counts."""
 
     async def scene():

@@ -10,7 +10,6 @@ from stook import App
 from stook.core.policy import ConcurrencyLimit
 from stook.store.script.sweep import expire_leases
 from stook.testing import TestApp
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 LIMITS = {"plain": 2, "keyed": ConcurrencyLimit(2, key="payload.tenant"), "groups": ConcurrencyLimit(2, unit="group")}
 
@@ -21,7 +20,7 @@ def held(t, **options):
 
 
 @pytest.mark.parametrize("kind", sorted(LIMITS))
-def test_room_of_the_dead_is_free_again_each_time(either, kind):  # noqa: F811
+def test_room_of_the_dead_is_free_again_each_time(either, kind):
     app, ran = App("room"), []
     with TestApp(app, store=either) as t:
         app.task("t", concurrency=LIMITS[kind], max_losses=50)(ran.append).map({"tenant": 1, "n": n} for n in range(6))
@@ -36,7 +35,7 @@ def test_room_of_the_dead_is_free_again_each_time(either, kind):  # noqa: F811
 
 
 @pytest.mark.parametrize("kind", sorted(LIMITS))
-def test_saying_the_same_again_gives_no_second_room(either, kind):  # noqa: F811
+def test_saying_the_same_again_gives_no_second_room(either, kind):
     app = App("room")
     with TestApp(app, store=either) as t:
         task = app.task("t", concurrency=LIMITS[kind])(lambda item: item)

@@ -10,10 +10,9 @@ from stook.store.script.remember import remember
 from stook.store.script.sweep import expire_leases, lose_workers
 from tests.contract.batches import batch_of, fail, policy, send, states_of, submit_items, succeed, take_one
 from tests.contract.durable import call, remembered, sleep, step, suspended
-from tests.must_not.checked import one_postgres, run, store  # noqa: F401 -- fixtures
 
 
-async def stale(store, how):  # noqa: F811
+async def stale(store, how):
     """A lease that is not live any more, and its successor's."""
     batch_id = await submit_items(store, 1, policy=policy(max_attempts=3, max_losses=9))
     late = await take_one(store, lease=5)
@@ -37,7 +36,7 @@ LATE = {
 
 @pytest.mark.parametrize("how", ["lapsed", "dead", "released"])
 @pytest.mark.parametrize("late", LATE)
-def test_a_late_outcome_changes_nothing(run, store, how, late):  # noqa: F811
+def test_a_late_outcome_changes_nothing(run, store, how, late):
     async def scene():
         batch_id, old, new = await stale(store, how)
         before = await everything(store)
@@ -53,7 +52,7 @@ def test_a_late_outcome_changes_nothing(run, store, how, late):  # noqa: F811
 
 
 @pytest.mark.parametrize("how", ["lapsed", "dead", "released"])
-def test_a_late_step_is_not_remembered_and_its_lease_not_renewed(run, store, how):  # noqa: F811
+def test_a_late_step_is_not_remembered_and_its_lease_not_renewed(run, store, how):
     async def scene():
         batch_id, old, new = await stale(store, how)
         before = await everything(store)
@@ -69,7 +68,7 @@ def test_a_late_step_is_not_remembered_and_its_lease_not_renewed(run, store, how
 
 @pytest.mark.parametrize("first", ["success", "failure"])
 @pytest.mark.parametrize("second", ["success", "failure"])
-def test_who_settled_cannot_settle_again(run, store, first, second):  # noqa: F811
+def test_who_settled_cannot_settle_again(run, store, first, second):
     async def scene():
         batch_id = await submit_items(store, 1)
         one = await take_one(store)
@@ -81,6 +80,6 @@ def test_who_settled_cannot_settle_again(run, store, first, second):  # noqa: F8
     run(scene())
 
 
-async def everything(store):  # noqa: F811
+async def everything(store):
     tables = ("state", "segment", "lease", "outcome", "failure", "memo", "suspension", "wait", "errand", "chunk")
     return await store.tables.fetch(*(f"select * from {name}" for name in tables))

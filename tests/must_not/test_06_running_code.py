@@ -10,14 +10,7 @@ import pytest
 from stook import BatchConfig, Context, SyncContext
 from stook.core.work import Claim
 from stook.worker import runtime
-from tests.must_not.apps import (  # noqa: F401 -- fixtures
-    either,
-    harness_on_either,
-    no_fsync,
-    one_database,
-    values,
-    where,
-)
+from tests.must_not.apps import values
 
 
 class Stage:
@@ -42,7 +35,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(harness_on_either, monkeypatch):  # noqa: F811
+def stage(harness_on_either, monkeypatch):
     monkeypatch.setattr(runtime, "LAST_WAIT", 0.05)
     return Stage(harness_on_either)
 

@@ -8,13 +8,12 @@ import pytest
 
 from stook import App
 from stook.core.policy import ConcurrencyLimit
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 LIMITS = {"free": None, "keyed": ConcurrencyLimit(1, key="tenant")}
 
 
 @pytest.mark.parametrize("kind", sorted(LIMITS))
-def test_everybody_else_ends_while_one_still_runs(either, kind):  # noqa: F811
+def test_everybody_else_ends_while_one_still_runs(either, kind):
     with App("slots", store=either) as app:
         go_on: list[asyncio.Event] = []
 

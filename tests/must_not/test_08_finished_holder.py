@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from stook import NonRetryable
-from tests.must_not.apps import either, harness_on_either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 MODES = ["return_existing", "replace", "supersede", "reject"]
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled", "cancelled while running", "expired"])
-def test_whatever_the_end_the_next_invocation_is_created_and_runs(harness_on_either, end, mode):  # noqa: F811
+def test_whatever_the_end_the_next_invocation_is_created_and_runs(harness_on_either, end, mode):
     app, sync = harness_on_either.app, harness_on_either.app.sync
     seen = []
 
@@ -42,7 +41,7 @@ def test_whatever_the_end_the_next_invocation_is_created_and_runs(harness_on_eit
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_key_is_free_when_its_ttl_is_over_and_not_a_moment_later(harness_on_either, mode):  # noqa: F811
+def test_a_key_is_free_when_its_ttl_is_over_and_not_a_moment_later(harness_on_either, mode):
     app, sync = harness_on_either.app, harness_on_either.app.sync
 
     @app.task("job")
@@ -57,7 +56,7 @@ def test_a_key_is_free_when_its_ttl_is_over_and_not_a_moment_later(harness_on_ei
     assert sync.invoke(job, 2, dedupe_key="k", dedupe=mode).created
 
 
-def test_a_deleted_holder_holds_nothing(harness_on_either):  # noqa: F811
+def test_a_deleted_holder_holds_nothing(harness_on_either):
     app, sync = harness_on_either.app, harness_on_either.app.sync
 
     @app.task("job")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from stook import Throttle
-from tests.must_not.apps import either, harness_on_either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 
 @pytest.fixture
-def job(harness_on_either):  # noqa: F811
+def job(harness_on_either):
     @harness_on_either.app.task("job")
     async def job(n: int) -> int:
         return n
@@ -19,7 +18,7 @@ def job(harness_on_either):  # noqa: F811
 
 @pytest.mark.parametrize("atomic", [True, False])
 @pytest.mark.parametrize("mode", ["return_existing", "replace", "supersede"])
-def test_conflicts_leave_every_sibling_alone(harness_on_either, job, mode, atomic):  # noqa: F811
+def test_conflicts_leave_every_sibling_alone(harness_on_either, job, mode, atomic):
     sync = harness_on_either.app.sync
     sync.invoke(job, 100, dedupe_key="k3")
     sync.invoke(job, 101, throttle=Throttle(60, "t7"))
@@ -40,7 +39,7 @@ def test_conflicts_leave_every_sibling_alone(harness_on_either, job, mode, atomi
     assert [made[n].sync.result() for n in (0, 1, 2, 4, 6, 7, 8, 9, 12)] == [0, 1, 2, 4, 6, 7, 8, 9, 52]
 
 
-def test_a_call_of_nothing_but_conflicts_is_no_error(harness_on_either, job):  # noqa: F811
+def test_a_call_of_nothing_but_conflicts_is_no_error(harness_on_either, job):
     sync = harness_on_either.app.sync
     items = [{"payload": n, "dedupe_key": "k", "throttle": 60} for n in range(5)]
     assert sync.invoke_many(job, items).created == 1

@@ -11,11 +11,9 @@ from stook.core.errors import StookError
 from stook.core.invocation import Throttling
 from tests.contract.invocations import call, item
 from tests.contract.moving_clock import SECOND
-from tests.must_not.apps import either, harness_on_either, no_fsync, one_database, where  # noqa: F401 -- fixtures
-from tests.must_not.checked import one_postgres, run, store  # noqa: F401 -- fixtures
 
 
-def test_the_end_of_the_first_changes_nothing(harness_on_either):  # noqa: F811
+def test_the_end_of_the_first_changes_nothing(harness_on_either):
     app, sync = harness_on_either.app, harness_on_either.app.sync
 
     @app.task("job")
@@ -32,7 +30,7 @@ def test_the_end_of_the_first_changes_nothing(harness_on_either):  # noqa: F811
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.001, 29.5, 59.999])
-def test_no_period_of_the_length_lets_two_through(run, store, offset):  # noqa: F811
+def test_no_period_of_the_length_lets_two_through(run, store, offset):
     """Wherever on the clock the first one comes."""
 
     async def scene():
@@ -49,7 +47,7 @@ def test_no_period_of_the_length_lets_two_through(run, store, offset):  # noqa: 
     run(scene())
 
 
-def test_many_at_once_see_receipts_and_no_errors(run, store):  # noqa: F811
+def test_many_at_once_see_receipts_and_no_errors(run, store):
     async def scene():
         for key in range(4):
             throttle = Throttling(f"k{key}", 60 * SECOND)

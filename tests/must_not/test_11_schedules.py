@@ -4,7 +4,6 @@ Tasks clash."""
 from __future__ import annotations
 
 from stook import App, Cron, Event, Invocable
-from tests.must_not.apps import either, harness_on_either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 
 def release(harness, lent, *tasks):
@@ -26,7 +25,7 @@ def release(harness, lent, *tasks):
     return found
 
 
-def test_a_changed_expression_zone_or_payload_ends_the_old_series(harness_on_either):  # noqa: F811
+def test_a_changed_expression_zone_or_payload_ends_the_old_series(harness_on_either):
     harness, lent = harness_on_either, harness_on_either.app.opened()
     assert release(harness, lent, ("t", Cron("0 * * * *", name="s", payload=1))) == [("t", "s", 1)]
     assert release(harness, lent, ("t", Cron("0 * * * *", name="s", payload=2))) == [("t", "s", 2)]
@@ -37,7 +36,7 @@ def test_a_changed_expression_zone_or_payload_ends_the_old_series(harness_on_eit
     assert release(harness, lent, ("t", Invocable())) == []
 
 
-def test_registration_leaves_alone_what_was_scheduled_at_run_time(harness_on_either):  # noqa: F811
+def test_registration_leaves_alone_what_was_scheduled_at_run_time(harness_on_either):
     harness, lent = harness_on_either, harness_on_either.app.opened()
     release(harness, lent, ("t", [Invocable(), Cron("0 0 1 6 *", name="static")]))
     with harness.app.using(*lent):
@@ -46,7 +45,7 @@ def test_registration_leaves_alone_what_was_scheduled_at_run_time(harness_on_eit
         assert release(harness, lent, ("t", triggers)) == [("t", "dynamic", 7)]
 
 
-def test_equal_names_are_of_their_tasks(harness_on_either):  # noqa: F811
+def test_equal_names_are_of_their_tasks(harness_on_either):
     harness, lent = harness_on_either, harness_on_either.app.opened()
     one, other = (Cron("0 * * * *", name="s", payload=number) for number in (1, 2))
     assert sorted(release(harness, lent, ("t", one), ("u", other))) == [("t", "s", 1), ("u", "s", 2)]

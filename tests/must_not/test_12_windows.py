@@ -6,7 +6,6 @@ from datetime import UTC, timedelta
 
 from stook import App
 from stook.testing import TestApp
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 
 def around(t, hours):
@@ -15,7 +14,7 @@ def around(t, hours):
     return (begin.strftime("%H:%M"), (begin + timedelta(hours=1)).strftime("%H:%M"))
 
 
-def test_each_is_judged_by_its_own(either):  # noqa: F811
+def test_each_is_judged_by_its_own(either):
     app, ran = App("hours"), []
     with TestApp(app, store=either) as t:
         for n in range(25):

@@ -6,7 +6,6 @@ import pytest
 
 from stook import App
 from stook.testing import TestApp
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -19,7 +18,7 @@ def to(t, hour):
 
 
 @pytest.mark.parametrize("hour", [22.0, 23.5, 0.0, 3.0, 5.999])
-def test_it_is_open_before_and_after_midnight(either, hour):  # noqa: F811
+def test_it_is_open_before_and_after_midnight(either, hour):
     app, ran = App("night"), []
     with TestApp(app, store=either) as t:
         to(t, 12)
@@ -32,7 +31,7 @@ def test_it_is_open_before_and_after_midnight(either, hour):  # noqa: F811
 
 
 @pytest.mark.parametrize("hour", [6.0, 12.0, 21.999])
-def test_it_is_closed_by_day(either, hour):  # noqa: F811
+def test_it_is_closed_by_day(either, hour):
     app, ran = App("night"), []
     with TestApp(app, store=either) as t:
         to(t, hour)

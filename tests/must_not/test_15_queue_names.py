@@ -5,12 +5,11 @@ from __future__ import annotations
 from stook import App
 from stook.store.script.daily import claim_days
 from stook.testing import TestApp
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 NAMES = ["a-b", "a_b", "a.b", "A-B", "a-b ", "a–b", "ab", "a" * 128, "a" * 127]
 
 
-def test_each_queue_is_paused_worked_and_maintained_for_itself(either):  # noqa: F811
+def test_each_queue_is_paused_worked_and_maintained_for_itself(either):
     app, ran = App("names"), []
     with TestApp(app, store=either) as t:
         for name in NAMES:
@@ -30,7 +29,7 @@ def test_each_queue_is_paused_worked_and_maintained_for_itself(either):  # noqa:
         assert portal.call(session.store.write(claim_days, NAMES)) == sorted(set(NAMES) - {"a-b"})
 
 
-def test_a_worker_of_one_leaves_the_others_alone(either):  # noqa: F811
+def test_a_worker_of_one_leaves_the_others_alone(either):
     ran = []
     with App("names", store=either) as app:
         for name in NAMES:

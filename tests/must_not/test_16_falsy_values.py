@@ -7,14 +7,7 @@ import datetime as dt
 import pytest
 
 from stook import Context, SyncContext
-from tests.must_not.apps import (  # noqa: F401 -- fixtures
-    either,
-    harness_on_either,
-    no_fsync,
-    one_database,
-    values,
-    where,
-)
+from tests.must_not.apps import values
 
 FALSY = [0, 0.0, "", False, None, [], {}]
 
@@ -25,7 +18,7 @@ def same(found, given):
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-def test_as_results_steps_states_and_results_of_children(harness_on_either, is_async):  # noqa: F811
+def test_as_results_steps_states_and_results_of_children(harness_on_either, is_async):
     app = harness_on_either.app
     calls = []
 
@@ -64,7 +57,7 @@ def test_as_results_steps_states_and_results_of_children(harness_on_either, is_a
     assert sorted(calls) == list(range(len(FALSY)))
 
 
-def test_as_a_result_itself(harness_on_either):  # noqa: F811
+def test_as_a_result_itself(harness_on_either):
     @harness_on_either.app.task("echo")
     async def echo(value):
         return value
@@ -72,7 +65,7 @@ def test_as_a_result_itself(harness_on_either):  # noqa: F811
     same(values(harness_on_either, echo.map(FALSY)), FALSY)
 
 
-def test_as_a_childs_priority_beside_its_parents(harness_on_either):  # noqa: F811
+def test_as_a_childs_priority_beside_its_parents(harness_on_either):
     app = harness_on_either.app
     order = []
 
@@ -96,7 +89,7 @@ def test_as_a_childs_priority_beside_its_parents(harness_on_either):  # noqa: F8
 
 
 @pytest.mark.parametrize("when", [0, 0.0, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)])
-def test_as_a_moment_that_has_passed(harness_on_either, when):  # noqa: F811
+def test_as_a_moment_that_has_passed(harness_on_either, when):
     @harness_on_either.app.task("sleeps")
     async def sleeps(n, ctx: Context):
         await ctx.sleep_until("a", when)

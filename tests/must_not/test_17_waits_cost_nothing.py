@@ -7,7 +7,6 @@ import pytest
 from stook.store.script.sweep import promote_due
 from tests.contract.batches import batch_of, fail, policy, send, submit_items, succeed, take_one
 from tests.contract.durable import call, errands, event, sleep, suspended, woken
-from tests.must_not.checked import one_postgres, run, store  # noqa: F401 -- fixtures
 
 WAITS = {
     "sleep": lambda nth: [sleep(f"s{nth}", 1)],
@@ -20,7 +19,7 @@ WAITS = {
 }
 
 
-async def over(store, kind):  # noqa: F811
+async def over(store, kind):
     if kind in ("child", "many children"):
         await send(store, succeed(await take_one(store, tasks=("child",))))
     elif kind == "child that fails":
@@ -32,7 +31,7 @@ async def over(store, kind):  # noqa: F811
 
 @pytest.mark.parametrize("kind", WAITS)
 @pytest.mark.parametrize("attempts", [1, 2])
-def test_ten_waits_and_all_attempts_are_left(run, store, kind, attempts):  # noqa: F811
+def test_ten_waits_and_all_attempts_are_left(run, store, kind, attempts):
     async def scene():
         batch_id = await submit_items(store, 1, policy=policy(max_attempts=attempts))
         for spent in range(attempts):

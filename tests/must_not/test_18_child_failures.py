@@ -5,19 +5,11 @@ from __future__ import annotations
 import pytest
 
 from stook import ChildCancelled, ChildFailed, ChildTimeout, Context, SyncContext
-from tests.must_not.apps import (  # noqa: F401 -- fixtures
-    either,
-    ended,
-    harness_on_either,
-    no_fsync,
-    one_database,
-    values,
-    where,
-)
+from tests.must_not.apps import ended, values
 
 
 @pytest.fixture
-def app(harness_on_either):  # noqa: F811
+def app(harness_on_either):
     made = harness_on_either.app
 
     @made.task("fails", max_attempts=1)
@@ -37,7 +29,7 @@ def app(harness_on_either):  # noqa: F811
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-def test_a_failure_is_caught_with_its_message_on_every_attempt(harness_on_either, app, is_async):  # noqa: F811
+def test_a_failure_is_caught_with_its_message_on_every_attempt(harness_on_either, app, is_async):
     caught = []
 
     async def coroutine(n, ctx: Context):
@@ -65,7 +57,7 @@ def test_a_failure_is_caught_with_its_message_on_every_attempt(harness_on_either
     assert caught == [("Child execution failed: boom 7", True, "ValueError")] * 3
 
 
-def test_uncaught_it_is_the_parents_for_good(harness_on_either, app):  # noqa: F811
+def test_uncaught_it_is_the_parents_for_good(harness_on_either, app):
     runs = []
 
     @app.task("parent", max_attempts=5)
@@ -77,7 +69,7 @@ def test_uncaught_it_is_the_parents_for_good(harness_on_either, app):  # noqa: F
     assert (result.state, result.error.code, runs) == ("failed", "child_failed", [1, 1])
 
 
-def test_the_key_after_one_that_timed_out_is_its_own(harness_on_either, app):  # noqa: F811
+def test_the_key_after_one_that_timed_out_is_its_own(harness_on_either, app):
     @app.task("parent", max_attempts=1)
     async def parent(n, ctx: Context):
         try:
@@ -90,7 +82,7 @@ def test_the_key_after_one_that_timed_out_is_its_own(harness_on_either, app):  #
     assert values(harness_on_either, parent.map([1, 2])) == expected
 
 
-def test_an_uncaught_timeout_is_a_failed_attempt_and_the_next_one_has_a_new_child(harness_on_either, app):  # noqa: F811
+def test_an_uncaught_timeout_is_a_failed_attempt_and_the_next_one_has_a_new_child(harness_on_either, app):
     starts = []
 
     @app.task("counted")
@@ -107,7 +99,7 @@ def test_an_uncaught_timeout_is_a_failed_attempt_and_the_next_one_has_a_new_chil
     assert len(set(starts)) == 2
 
 
-def test_of_many_children_each_has_its_own_end(harness_on_either, app):  # noqa: F811
+def test_of_many_children_each_has_its_own_end(harness_on_either, app):
     @app.task("parent", max_attempts=1)
     async def parent(n, ctx: Context):
         found = await ctx.gather(
@@ -122,7 +114,7 @@ def test_of_many_children_each_has_its_own_end(harness_on_either, app):  # noqa:
     assert values(harness_on_either, parent.map([0])) == [[5, "ChildFailed", "ChildTimeout", list(range(20))]]
 
 
-def test_a_cancelled_child_is_told_apart(harness_on_either, app):  # noqa: F811
+def test_a_cancelled_child_is_told_apart(harness_on_either, app):
     children = []
 
     @app.task("tells")

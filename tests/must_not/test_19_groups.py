@@ -10,22 +10,14 @@ import threading
 import pytest
 
 from stook import BatchConfig, BatchContext, Event, SyncBatchContext
-from tests.must_not.apps import (  # noqa: F401 -- fixtures
-    either,
-    ended,
-    harness_on_either,
-    no_fsync,
-    one_database,
-    values,
-    where,
-)
+from tests.must_not.apps import ended, values
 from tests.must_not.test_06_running_code import Stage
 
 FIVE = BatchConfig(5, 0)
 
 
 @pytest.fixture
-def stage(harness_on_either):  # noqa: F811
+def stage(harness_on_either):
     return Stage(harness_on_either)
 
 
@@ -73,7 +65,7 @@ def test_when_all_are_cancelled_the_signal_is_set_and_nothing_stays(stage):
     assert stage.given("group") == 0
 
 
-def test_what_was_cancelled_before_the_call_is_not_in_it(harness_on_either):  # noqa: F811
+def test_what_was_cancelled_before_the_call_is_not_in_it(harness_on_either):
     calls = []
 
     @harness_on_either.app.task("group", batch=FIVE)
@@ -88,7 +80,7 @@ def test_what_was_cancelled_before_the_call_is_not_in_it(harness_on_either):  # 
     assert calls == [[1, 2, 3]]
 
 
-def test_a_member_cancelled_while_the_group_sleeps_does_not_wake_and_the_others_do(harness_on_either):  # noqa: F811
+def test_a_member_cancelled_while_the_group_sleeps_does_not_wake_and_the_others_do(harness_on_either):
     calls = []
 
     @harness_on_either.app.task("group", batch=FIVE, max_attempts=1)
@@ -139,7 +131,7 @@ def test_a_shutdown_is_no_failure(stage, on_error, is_async):
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-def test_a_sleep_that_is_over_is_over(harness_on_either, is_async):  # noqa: F811
+def test_a_sleep_that_is_over_is_over(harness_on_either, is_async):
     calls = []
 
     async def coroutine(events: list[Event[int]], ctx: BatchContext):
@@ -159,7 +151,7 @@ def test_a_sleep_that_is_over_is_over(harness_on_either, is_async):  # noqa: F81
     assert calls == [[1] * 5] * 3
 
 
-def test_members_that_slept_and_newcomers_do_not_meet(harness_on_either):  # noqa: F811
+def test_members_that_slept_and_newcomers_do_not_meet(harness_on_either):
     calls = []
 
     @harness_on_either.app.task("group", batch=BatchConfig(10, 0), max_attempts=1)

@@ -8,14 +8,13 @@ import time
 import pytest
 
 from stook import App, Context, SyncContext
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 PATIENCE = 30
 LIMIT = 1.0
 
 
 @pytest.fixture
-def app(either):  # noqa: F811
+def app(either):
     with App("late", store=either) as opened:
         yield opened
 

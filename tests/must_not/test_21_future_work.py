@@ -8,12 +8,11 @@ from stook.core.chunk import Placing, make_chunk
 from stook.store.script.submit import submit
 from tests.contract.batches import new_batch, payloads, submit_items
 from tests.contract.test_plans import postgres_rows, sqlite_steps
-from tests.must_not.checked import one_postgres, run, store  # noqa: F401 -- fixtures
 
 FUTURE = 20_000
 
 
-async def looked_at(store):  # noqa: F811
+async def looked_at(store):
     """What each statement of a claim touches: rows on PostgreSQL, thousands of steps on SQLite."""
     claims = {
         "claim_front": ("t",),
@@ -27,7 +26,7 @@ async def looked_at(store):  # noqa: F811
 
 
 @pytest.mark.parametrize("lane", ["", "00000000:{}"], ids=["one lane", "another lane"])
-def test_a_claim_looks_at_none_of_them_however_urgent_they_are(store, run, lane):  # noqa: F811
+def test_a_claim_looks_at_none_of_them_however_urgent_they_are(store, run, lane):
     async def main():
         await submit_items(store, 5)
         before = await looked_at(store)

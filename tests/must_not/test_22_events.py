@@ -11,7 +11,6 @@ from stook.engine.upkeep import upkeep
 from stook.store.statement import All
 from stook.testing import FakeClock
 from stook.wiring.opened import open_own
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 DAY = 86_400
 
@@ -28,7 +27,7 @@ def kept(own):
 
 
 @pytest.mark.parametrize("days", [None, 2], ids=["7 days", "as set"])
-def test_events_are_kept_for_a_while_and_then_removed(either, days):  # noqa: F811
+def test_events_are_kept_for_a_while_and_then_removed(either, days):
     clock = FakeClock()
     own = open_own(read_settings(url=either, event_retention_days=days), clock=clock)
     app = App("shop")

@@ -38,21 +38,23 @@ def _app(url, *triggers):
     return app
 
 
-def test_changing_a_subscription_locks_no_table_of_the_user(fresh_postgres):
-    asyncio.run(_run(fresh_postgres, "create table orders (id integer, status text)"))
-    first = _app(fresh_postgres, OnRow("public.orders", "insert", columns="id"))
+def test_changing_a_subscription_locks_no_table_of_the_user(installed_postgres):
+    asyncio.run(_run(installed_postgres, "create table orders (id integer, status text)"))
+    first = _app(installed_postgres, OnRow("public.orders", "insert", columns="id"))
     with first, first.working():
         pass
 
     async def main():
-        async with user(fresh_postgres) as holder, holder.transaction():
+        async with user(installed_postgres) as holder, holder.transaction():
             await holder.execute("lock table orders in access exclusive mode")  # nobody else may even read it
-            second = _app(fresh_postgres, OnRow("public.orders", "update,delete", columns="id,status", when="id > 1"))
-            third = _app(fresh_postgres)
+            second = _app(
+                installed_postgres, OnRow("public.orders", "update,delete", columns="id,status", when="id > 1")
+            )
+            third = _app(installed_postgres)
             for app in (second, third):
                 async with asyncio.timeout(10):
                     await asyncio.to_thread(_work_a_moment, app)
-                seen.append(await _subscribed(fresh_postgres))
+                seen.append(await _subscribed(installed_postgres))
 
     seen = []
     asyncio.run(main())
@@ -72,18 +74,18 @@ async def _subscribed(url):
 HOSTILE = "x\"; drop table orders; select '"
 
 
-def test_names_and_conditions_are_never_run_as_sql(fresh_postgres):
+def test_names_and_conditions_are_never_run_as_sql(installed_postgres):
     quoted = '"' + HOSTILE.replace('"', '""') + '"'
     asyncio.run(
         _run(
-            fresh_postgres,
+            installed_postgres,
             f"create table orders (id integer, note text, {quoted} integer)",
             f"create table {quoted} (id integer)",
         )
     )
     condition = "note = '''; drop table public.orders; --'"
     app = _app(
-        fresh_postgres,
+        installed_postgres,
         OnRow("public.orders", "insert", columns=["id", HOSTILE], when=condition),
         OnRow(f"public.{HOSTILE}", "insert", columns=["id"]),
     )
@@ -91,7 +93,7 @@ def test_names_and_conditions_are_never_run_as_sql(fresh_postgres):
         pass
     rows = asyncio.run(
         _run(
-            fresh_postgres,
+            installed_postgres,
             """insert into orders values (1, '''; drop table public.orders; --', 7)""",
             f"insert into {quoted} values (2)",
             "select count(*) from orders",
@@ -110,13 +112,13 @@ def test_a_condition_is_of_the_grammar_or_refused(text):
         OnRow("public.orders", "insert", columns=["id"], when=text)
 
 
-def test_nothing_of_stook_runs_with_other_rights_than_its_callers(fresh_postgres):
-    app = _app(fresh_postgres)
+def test_nothing_of_stook_runs_with_other_rights_than_its_callers(installed_postgres):
+    app = _app(installed_postgres)
     with app:
         app.opened()
     everything, elevated = asyncio.run(
         _run(
-            fresh_postgres,
+            installed_postgres,
             "select proname from pg_proc where pronamespace = 'stook'::regnamespace",
             "select proname from pg_proc where pronamespace = 'stook'::regnamespace and prosecdef",
         )

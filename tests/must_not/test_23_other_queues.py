@@ -12,7 +12,6 @@ import pytest
 from stook import App, NonRetryable
 from stook.core.errors import StoreUnavailable
 from stook.engine.source import LocalSource
-from tests.must_not.apps import no_fsync  # noqa: F401 -- fixture
 
 TABLES = ("batch", "segment", "lease")
 REFUSE = """
@@ -25,7 +24,7 @@ $$ begin raise exception 'touched %', tg_table_name; end $$;
 def app(request, tmp_path):
     url = f"sqlite:///{tmp_path / 'stook.db'}"
     if request.param == "postgres":
-        url = request.getfixturevalue("fresh_postgres")
+        url = request.getfixturevalue("installed_postgres")
     with App("apart", store=url) as opened:
         yield opened
 

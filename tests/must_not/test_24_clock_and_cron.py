@@ -6,12 +6,11 @@ import datetime as dt
 
 from stook import App, Cron, Event
 from stook.testing import TestApp
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 START = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 
 
-def test_ticks_come_when_the_clock_is_moved_past_them(either):  # noqa: F811
+def test_ticks_come_when_the_clock_is_moved_past_them(either):
     app, ran = App("clock"), []
     with TestApp(app, store=either) as t:
 

@@ -10,7 +10,6 @@ from stook import App
 from stook.store.postgres.driver import PostgresStore
 from stook.store.statement import Now
 from stook.testing import TestApp
-from tests.must_not.apps import no_fsync  # noqa: F401 -- fixture
 
 READERS = 40
 
@@ -20,12 +19,12 @@ def what_time_it_is():
 
 
 @pytest.mark.parametrize("size", [1, 2, 8])
-def test_all_connections_of_a_pool_see_the_clock_that_is_moved(fresh_postgres, monkeypatch, size):
+def test_all_connections_of_a_pool_see_the_clock_that_is_moved(installed_postgres, monkeypatch, size):
     defaults = PostgresStore.__init__.__kwdefaults__
     assert "pool_size" in defaults
     monkeypatch.setitem(defaults, "pool_size", size)
     app, ran = App("pool"), []
-    with TestApp(app, store=fresh_postgres) as t:
+    with TestApp(app, store=installed_postgres) as t:
 
         @app.task("t")
         async def task(item):

@@ -30,7 +30,7 @@ def store(request, tmp_path):
         connection.execute(SQLITE)
         connection.close()
         return url
-    url = request.getfixturevalue("fresh_postgres")
+    url = request.getfixturevalue("installed_postgres")
     with App("install", store=url) as app:
         app.opened()
     asyncio.run(_execute(url, POSTGRES))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from stook import App, TaskDef, UnknownQueue, UnknownTask
-from tests.must_not.apps import either, no_fsync, one_database, where  # noqa: F401 -- fixtures
 
 
 @pytest.fixture
-def app(either):  # noqa: F811
+def app(either):
     with App("test", store=either, tasks=[TaskDef("defined", queue="q")]) as opened:
 
         @opened.task("here")
@@ -59,7 +58,7 @@ def test_the_error_names_where_the_task_lives(app):
         app.sync.invoke("here", 1, queue="q")
 
 
-def test_a_task_that_only_a_worker_elsewhere_knows_is_found_in_its_queue_alone(app, either):  # noqa: F811
+def test_a_task_that_only_a_worker_elsewhere_knows_is_found_in_its_queue_alone(app, either):
     with App("worker", store=either) as worker:
 
         @worker.task("there", queue="far")

@@ -9,14 +9,7 @@ import weakref
 import pytest
 
 from stook import Context, Suspend, SyncContext
-from tests.must_not.apps import (  # noqa: F401 -- fixtures
-    either,
-    harness_on_either,
-    no_fsync,
-    one_database,
-    values,
-    where,
-)
+from tests.must_not.apps import values
 
 COUNT = 40
 
@@ -27,7 +20,7 @@ class Thing:
 
 @pytest.mark.parametrize("is_async", [True, False])
 @pytest.mark.parametrize("wait", ["sleep", "invoke", "event"])
-def test_nothing_of_a_handler_is_left_while_it_is_away(harness_on_either, is_async, wait):  # noqa: F811
+def test_nothing_of_a_handler_is_left_while_it_is_away(harness_on_either, is_async, wait):
     app = harness_on_either.app
     left, things = [], []
     given = {"sleep": ("k", 60), "invoke": ("k", "other", 1), "event": ("k", "never")}[wait]
@@ -82,7 +75,7 @@ def test_nothing_of_a_handler_is_left_while_it_is_away(harness_on_either, is_asy
     assert left.count("finally") == 2 * COUNT
 
 
-def test_swallowed_it_holds_and_what_was_returned_is_dropped(harness_on_either):  # noqa: F811
+def test_swallowed_it_holds_and_what_was_returned_is_dropped(harness_on_either):
     app = harness_on_either.app
     runs = []
 

@@ -212,7 +212,7 @@ def test_secrets_are_shown_once(served, where, caplog):
 
 @pytest.mark.postgres
 def test_without_a_key_there_is_no_secret_to_be_kept(request):
-    with serving(request.getfixturevalue("one_database")) as served:
+    with serving(request.getfixturevalue("emptied_postgres")) as served:
         before = served.client.get(ENDPOINTS).json()
         error = refused(served.client.post(ENDPOINTS, json={"url": URL}), 409, "no_encryption_key")
         assert "STOOK_ENCRYPTION_KEY" in error["hint"]

@@ -15,7 +15,7 @@ KEY = "stk_first_" + "5" * 40
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def run(request, tasks):
-    url = "sqlite:///stook.db" if request.param == "sqlite" else request.getfixturevalue("fresh_postgres")
+    url = "sqlite:///stook.db" if request.param == "sqlite" else request.getfixturevalue("installed_postgres")
     tasks.environment |= {"STOOK_URL": url, "STOOK_SYNCHRONOUS": "off", "STOOK_KEY": KEY, "STOOK_LEASE_SECONDS": "3"}
     with programs(tasks) as made:
         yield made

@@ -10,7 +10,7 @@ from tests.cli.conftest import ran, until
 from tests.serving.programs import ended, programs
 
 KEY = "stk_first_" + "6" * 40
-COUNT = 10_000
+COUNT = 5_000
 STEADY = """
 import asyncio
 import os
@@ -30,8 +30,8 @@ async def work(row: dict) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_two_servers_and_four_workers_are_restarted_in_turn(tasks, fresh_postgres):
-    tasks.environment |= {"STOOK_URL": fresh_postgres, "STOOK_KEY": KEY}
+def test_two_servers_and_four_workers_are_restarted_in_turn(tasks, installed_postgres):
+    tasks.environment |= {"STOOK_URL": installed_postgres, "STOOK_KEY": KEY}
     tasks.write("steady.py", STEADY)
     with programs(tasks) as run:
         servers = [run.server("serve"), run.server("serve")]
@@ -40,7 +40,7 @@ def test_two_servers_and_four_workers_are_restarted_in_turn(tasks, fresh_postgre
             return run.worker("steady.py", "--server", servers[number].url, "-c", "4")
 
         def beside():
-            return run.worker("steady.py", "--store", fresh_postgres, "-c", "4")
+            return run.worker("steady.py", "--store", installed_postgres, "-c", "4")
 
         starts = [beside, beside, lambda: afar(0), lambda: afar(1)]
         workers = [start() for start in starts]

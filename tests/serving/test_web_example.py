@@ -52,15 +52,15 @@ def _process(*words, **environment):
 
 
 @pytest.fixture
-def shop(fresh_postgres):
+def shop(installed_postgres):
     """Its address. A worker is at work."""
     port = str(_free_port())
-    environment = {"DATABASE_URL": fresh_postgres, "PORT": port, "STOOK_URL": fresh_postgres}
+    environment = {"DATABASE_URL": installed_postgres, "PORT": port, "STOOK_URL": installed_postgres}
     address = f"http://127.0.0.1:{port}"
     with _process(str(EXAMPLE), **environment) as web:
         _until(lambda: _answers(address), web)
         with _process("-m", "stook", "worker", str(EXAMPLE), **environment) as worker:
-            _until(lambda: asyncio.run(_fetch(fresh_postgres, "select 1 from stook.worker")), worker)
+            _until(lambda: asyncio.run(_fetch(installed_postgres, "select 1 from stook.worker")), worker)
             yield address
 
 
@@ -94,7 +94,7 @@ def test_the_commands_it_names_are_those_of_this_test():
 
 
 @pytest.mark.skipif(bool(needed), reason=f"needs {needed}")
-def test_an_order_and_its_work_are_one_transaction(shop, fresh_postgres):
+def test_an_order_and_its_work_are_one_transaction(shop, installed_postgres):
     late = []
     with httpx.Client(base_url=shop) as client:
         for number in range(1, 21):
@@ -103,8 +103,10 @@ def test_an_order_and_its_work_are_one_transaction(shop, fresh_postgres):
             assert answer.status_code == 201, answer.text
             order = answer.json()["order"]
             assert order == number
-            _until(lambda: asyncio.run(_fetch(fresh_postgres, f"select 1 from receipts where order_id = {order}")))  # noqa: B023
-            ((sent,),) = asyncio.run(_fetch(fresh_postgres, f"select sent_at from receipts where order_id = {order}"))
+            _until(lambda: asyncio.run(_fetch(installed_postgres, f"select 1 from receipts where order_id = {order}")))  # noqa: B023
+            ((sent,),) = asyncio.run(
+                _fetch(installed_postgres, f"select sent_at from receipts where order_id = {order}")
+            )
             late.append((sent - answered) * 1000)
         print(f"from the answer to the work done: median {statistics.median(late):.1f} ms, most {max(late):.1f} ms")
         assert statistics.median(late) < 200
@@ -112,7 +114,7 @@ def test_an_order_and_its_work_are_one_transaction(shop, fresh_postgres):
         assert refused.status_code == 409
     orders, batches, stock = asyncio.run(
         _fetch(
-            fresh_postgres,
+            installed_postgres,
             "select count(*) from orders",
             "select count(*) from stook.batch",
             "select count from stock where item = 'lamp'",

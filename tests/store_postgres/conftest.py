@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import secrets
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
-from tests.contract.raw_tables import PostgresTables
 from tests.contract.stores import open_store
 
 
@@ -18,38 +14,6 @@ from tests.contract.stores import open_store
 def runner():
     with asyncio.Runner() as loop:
         yield loop
-
-
-@pytest.fixture(scope="session")
-def _one_database(postgres_dsn, _installed):
-    name = f"stook_pairs_{secrets.token_hex(8)}"
-    asyncio.run(_execute(postgres_dsn, f"create database {name} template {_installed}"))
-    yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
-    asyncio.run(_execute(postgres_dsn, f"drop database {name} with (force)"))
-
-
-@pytest.fixture
-def emptied_postgres(_one_database):
-    """As `installed_postgres`, but of this process, for all its tests one after the other: for those that change
-    nothing but rows."""
-    asyncio.run(_empty(_one_database))
-    return _one_database
-
-
-async def _empty(dsn):
-    tables = await PostgresTables.open(dsn)
-    try:
-        await tables.empty()
-    finally:
-        await tables.close()
-
-
-async def _execute(dsn, statement):
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture

@@ -50,14 +50,14 @@ def test_urls_that_lead_nowhere(url, kind, words):
     assert "\n" not in str(caught.value)
 
 
-def test_wrong_password_unknown_role_and_unknown_database(fresh_postgres):
+def test_wrong_password_unknown_role_and_unknown_database(installed_postgres):
     with pytest.raises(StoreUnavailable, match="refuses the password") as caught:
-        PostgresStore(changed(fresh_postgres, password="secret"))
+        PostgresStore(changed(installed_postgres, password="secret"))
     assert "secret" not in str(caught.value)
     with pytest.raises(StoreUnavailable, match="refuses"):
-        PostgresStore(changed(fresh_postgres, user="nobody"))
+        PostgresStore(changed(installed_postgres, user="nobody"))
     with pytest.raises(StoreUnavailable, match=r"does not exist.*create the database"):
-        PostgresStore(changed(fresh_postgres, path="/none"))
+        PostgresStore(changed(installed_postgres, path="/none"))
 
 
 def test_a_role_that_may_not_install(fresh_postgres):
@@ -72,47 +72,47 @@ def test_a_role_that_may_not_install(fresh_postgres):
         asyncio.run(run(fresh_postgres, "drop role plain_stook"))
 
 
-def test_a_database_that_takes_no_writes(fresh_postgres):
-    PostgresStore(fresh_postgres).close_blocking()
-    name = urlsplit(fresh_postgres).path[1:]
-    asyncio.run(run(fresh_postgres, f"alter database {name} set default_transaction_read_only = on"))
-    store = PostgresStore(fresh_postgres)
+def test_a_database_that_takes_no_writes(installed_postgres):
+    PostgresStore(installed_postgres).close_blocking()
+    name = urlsplit(installed_postgres).path[1:]
+    asyncio.run(run(installed_postgres, f"alter database {name} set default_transaction_read_only = on"))
+    store = PostgresStore(installed_postgres)
     with pytest.raises(StoreReadOnly, match="takes no writes"):
         store.write_blocking(set_weight, "p", 1.0)
     store.close_blocking()
 
 
-async def test_a_schema_that_is_gone(fresh_postgres):
-    store = PostgresStore(fresh_postgres)
-    await run(fresh_postgres, "drop schema stook cascade")
+async def test_a_schema_that_is_gone(installed_postgres):
+    store = PostgresStore(installed_postgres)
+    await run(installed_postgres, "drop schema stook cascade")
     with pytest.raises(NotInstalled, match="open the store again"):
         await store.write(set_weight, "p", 1.0)
     await store.close()
 
 
-async def test_what_the_database_refuses_names_the_statement(fresh_postgres):
+async def test_what_the_database_refuses_names_the_statement(installed_postgres):
     def verb():
         yield Many("upsert_project", [("p", "heavy")])
 
-    store = PostgresStore(fresh_postgres)
+    store = PostgresStore(installed_postgres)
     with pytest.raises(StoreError, match="statement upsert_project"):
         await store.write(verb)
     await store.close()
 
 
-async def test_a_verbs_own_error_is_not_the_stores(fresh_postgres):
+async def test_a_verbs_own_error_is_not_the_stores(installed_postgres):
     def verb():
         yield All("weights")
         raise Conflict("no", hint="do")
 
-    store = PostgresStore(fresh_postgres)
+    store = PostgresStore(installed_postgres)
     with pytest.raises(Conflict, match=r"^no \(do\)$"):
         await store.write(verb)
     await store.close()
 
 
-async def test_a_closed_store_says_so(fresh_postgres):
-    store = PostgresStore(fresh_postgres)
+async def test_a_closed_store_says_so(installed_postgres):
+    store = PostgresStore(installed_postgres)
     await store.close()
     await store.close()
     for call in (store.write(set_weight, "p", 1.0), store.read(set_weight, "p", 1.0), store.wait(("x",), 1)):
@@ -122,10 +122,10 @@ async def test_a_closed_store_says_so(fresh_postgres):
         store.write_blocking(set_weight, "p", 1.0)
 
 
-async def test_closing_ends_verbs_under_way_and_those_in_line(fresh_postgres):
-    store = PostgresStore(fresh_postgres, pool_size=1)
+async def test_closing_ends_verbs_under_way_and_those_in_line(installed_postgres):
+    store = PostgresStore(installed_postgres, pool_size=1)
     await store.write(set_weight, "p", 1.0)
-    raw = await asyncpg.connect(fresh_postgres)
+    raw = await asyncpg.connect(installed_postgres)
     holding = raw.transaction()
     await holding.start()
     await raw.execute("select from stook.project for update")
@@ -141,7 +141,7 @@ async def test_closing_ends_verbs_under_way_and_those_in_line(fresh_postgres):
     await raw.close()
 
 
-def test_a_program_that_does_not_close_its_store_ends_in_silence(fresh_postgres):
+def test_a_program_that_does_not_close_its_store_ends_in_silence(installed_postgres):
     program = """
 import asyncio, sys
 from stook.store.postgres.driver import PostgresStore
@@ -150,7 +150,9 @@ store = PostgresStore(sys.argv[1])
 asyncio.run(store.write(set_quota, "task", "p", "t", 3))
 store.write_blocking(set_quota, "task", "p", "t", 4)
 """
-    done = subprocess.run([sys.executable, "-c", program, fresh_postgres], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, installed_postgres], check=True, capture_output=True, text=True
+    )
     assert (done.stdout, done.stderr) == ("", "")
 
 

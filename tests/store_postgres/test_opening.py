@@ -109,7 +109,7 @@ async def test_a_server_that_stays_away_is_named_with_how_long_it_was_tried(how)
         else:
             await PostgresStore.open(NOBODY, patience=0.04)
     said = str(caught.value)
-    assert said.startswith("no server answers for PostgreSQL at 127.0.0.1:1, database none; tried for 0.0")
+    assert said.startswith("no server answers for PostgreSQL at 127.0.0.1:1, database none; tried for 0.")
     assert said.endswith(" s (start it, or check the URL)")
     assert "secret" not in said
     assert "\n" not in said

@@ -143,12 +143,12 @@ def test_several_servers_share_the_work_and_send_nothing_twice(run, store, post)
     assert len(ids) == len(set(ids)) == 60
 
 
-def test_and_so_they_do_on_postgresql_under_one_key(run, fresh_postgres, post):
+def test_and_so_they_do_on_postgresql_under_one_key(run, installed_postgres, post):
     key = new_encryption_key()
-    store = Store(fresh_postgres, encryption_key=key)
+    store = Store(installed_postgres, encryption_key=key)
     store.endpoint(post.url)
     for _ in range(2):
-        run.server("serve", STOOK_URL=fresh_postgres, STOOK_ENCRYPTION_KEY=key)
+        run.server("serve", STOOK_URL=installed_postgres, STOOK_ENCRYPTION_KEY=key)
     store.test(30)
     until(lambda: {one.state for one in store.deliveries()} == {"delivered"}, "all deliveries")
     ids = [headers["webhook-id"] for headers, _ in post.letters]

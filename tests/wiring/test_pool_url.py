@@ -21,15 +21,15 @@ async def works(pool):
 
 
 @pytest.mark.parametrize("how", ["dsn", "words"])
-def test_an_asyncpg_pool_shows_where_and_stays_open(fresh_postgres, how):
-    parts = urlsplit(fresh_postgres)
+def test_an_asyncpg_pool_shows_where_and_stays_open(installed_postgres, how):
+    parts = urlsplit(installed_postgres)
     words = {"host": parts.hostname, "port": parts.port, "user": parts.username, "password": parts.password}
     words = {name: value for name, value in words.items() if value is not None} | {"database": parts.path[1:]}
     if parts.query:
         how = "dsn"
 
     async def main():
-        made = asyncpg.create_pool(fresh_postgres) if how == "dsn" else asyncpg.create_pool(**words)
+        made = asyncpg.create_pool(installed_postgres) if how == "dsn" else asyncpg.create_pool(**words)
         async with made as pool:
             assert await works(pool) == 3
             assert await pool.fetchval("select count(*) from stook.batch") == 1

@@ -32,13 +32,13 @@ def _app(url, trigger):
 
 
 @pytest.mark.postgres
-def test_a_row_that_changes_runs_a_task_until_triggers_are_removed(fresh_postgres):
-    asyncio.run(_execute(fresh_postgres, "create table orders (id integer, status text)"))
-    app, seen = _app(fresh_postgres, OnRow("public.orders", "update", columns="id", when="NEW.status = 'paid'"))
+def test_a_row_that_changes_runs_a_task_until_triggers_are_removed(installed_postgres):
+    asyncio.run(_execute(installed_postgres, "create table orders (id integer, status text)"))
+    app, seen = _app(installed_postgres, OnRow("public.orders", "update", columns="id", when="NEW.status = 'paid'"))
     with app, app.working():
         asyncio.run(
             _execute(
-                fresh_postgres,
+                installed_postgres,
                 "insert into orders values (7, 'new'), (8, 'new')",
                 "update orders set status = 'paid' where id = 7",
             )
@@ -60,9 +60,9 @@ def test_a_row_that_changes_runs_a_task_until_triggers_are_removed(fresh_postgre
     ],
     ids=["table", "column", "condition"],
 )
-def test_what_is_not_there_is_told_when_the_worker_starts(fresh_postgres, trigger, words):
-    asyncio.run(_execute(fresh_postgres, "create table orders (id integer, status text)"))
-    app, _ = _app(fresh_postgres, trigger)
+def test_what_is_not_there_is_told_when_the_worker_starts(installed_postgres, trigger, words):
+    asyncio.run(_execute(installed_postgres, "create table orders (id integer, status text)"))
+    app, _ = _app(installed_postgres, trigger)
     with app, pytest.raises(ConfigError, match=words), app.working():
         pass
 

@@ -8,13 +8,13 @@ from stook.webhooks.sealer import new_encryption_key
 from tests.dialects.kernel.rig import Kernel
 from tests.dialects.kernel.test_examples import EXAMPLES, Known, play
 from tests.server.serving import serving
-from tests.wiring.places import no_fsync, one_database  # noqa: F401 - fixtures
+from tests.wiring.places import no_fsync  # noqa: F401 - a fixture
 
 
 @pytest.fixture
-def kernel(one_database, monkeypatch):  # noqa: F811 - a fixture
+def kernel(emptied_postgres, monkeypatch):
     monkeypatch.setenv("STOOK_ENCRYPTION_KEY", new_encryption_key())
-    with serving(one_database) as served:
+    with serving(emptied_postgres) as served:
         made = Kernel(served)
         yield made
         made.close()
