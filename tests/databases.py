@@ -1,5 +1,7 @@
-"""Databases on the run's PostgreSQL server, each of one test at a time. To make one takes longer than most tests, and
-to drop one has the server write all of its memory out: what is as it was is emptied and used again.
+"""Stores that tests find installed, since to install one takes longer than most tests.
+
+On SQLite each is a copy of one file. On the run's PostgreSQL server it is a database, of one test at a time; to drop
+one has the server write all of its memory out, so what is as it was is emptied and used again.
 
 new ──▶ used by a test ──▶ given back ──▶ emptied ──▶ used by the next one
                                 └─ its schema is another ─▶ dropped
@@ -8,15 +10,19 @@ new ──▶ used by a test ──▶ given back ──▶ emptied ──▶ us
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
+import tempfile
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from stook.store.postgres.driver import PostgresStore
+from stook.store.sqlite.driver import SqliteStore
 from tests.contract.raw_tables import PostgresTables
 
-__all__ = ["Databases", "emptied"]
+__all__ = ["Databases", "emptied", "installed_sqlite"]
 
 _OTHERS = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> $1"
 _LOCKED = "select count(*) from pg_stat_activity where datname = current_database() and pid <> $1"
@@ -37,6 +43,20 @@ select (
     where setdatabase in (0, (select oid from pg_database where datname = current_database()))
 )
 """
+
+
+@functools.cache
+def _file():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stook.db"
+        SqliteStore(f"sqlite:///{path}", synchronous="off").close_blocking()
+        return path.read_bytes()
+
+
+def installed_sqlite(path):
+    """The URL of a store with nothing in it."""
+    Path(path).write_bytes(_file())
+    return f"sqlite:///{path}"
 
 
 class Databases:

@@ -113,7 +113,8 @@ class WarmProcess:
             with file:
                 said[place] = file.read()
 
-        files = [(place, file) for place, file in enumerate((self.stdout, self.stderr)) if not file.closed]
+        both = enumerate((self.stdout, self.stderr))
+        files = [(place, file) for place, file in both if file is not None and not file.closed]
         hearing = [threading.Thread(target=hear, args=one, daemon=True) for one in files]
         for one in hearing:
             one.start()

@@ -8,6 +8,7 @@ import inspect
 import pytest
 
 from tests.contract.stores import KINDS, open_store, renewed
+from tests.databases import installed_sqlite
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,7 @@ def one_postgres(one_database, runner):
 def where(request, tmp_path):
     """The URL of a store."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'stook.db'}"
+        return installed_sqlite(tmp_path / "stook.db")
     return request.getfixturevalue("one_database")
 
 

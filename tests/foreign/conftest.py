@@ -8,6 +8,7 @@ import inspect
 import pytest
 
 from tests.contract.stores import open_store, renewed
+from tests.databases import installed_sqlite
 from tests.foreign.callers import CALLERS, POSTGRES, opened
 
 
@@ -51,7 +52,7 @@ def place(kind, request, tmp_path):
 def store(kind, place, runner, request):
     """Empty."""
     if kind not in POSTGRES:
-        found = runner.run(open_store(f"sqlite:///{place}"))
+        found = runner.run(open_store(installed_sqlite(place)))
         yield found
         runner.run(found.close())
         return

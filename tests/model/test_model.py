@@ -10,6 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contract.stores import KINDS, open_store, renewed
+from tests.databases import installed_sqlite
 from tests.model.durable_machine import DurableMachine
 from tests.model.store_machine import StoreMachine
 
@@ -28,7 +29,7 @@ def test_a_store_does_what_its_model_does(kind, machine, request, tmp_path):
             number = iter(range(10**9))
 
             def opened():
-                return runner.run(open_store(f"sqlite:///{tmp_path / str(next(number))}.db"))
+                return runner.run(open_store(installed_sqlite(tmp_path / f"{next(number)}.db")))
 
             def closed(store):
                 runner.run(store.close())

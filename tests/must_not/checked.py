@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.contract.stores import KINDS, open_store, renewed
+from tests.databases import installed_sqlite
 
 __all__ = ["one_postgres", "run", "store"]
 
@@ -29,7 +30,7 @@ def one_postgres(databases, run):
 def store(request, run, tmp_path):
     """Empty."""
     if request.param == "sqlite":
-        found = run(open_store(f"sqlite:///{tmp_path / 'stook.db'}"))
+        found = run(open_store(installed_sqlite(tmp_path / "stook.db")))
         yield found
         run(found.close())
         return

@@ -10,7 +10,7 @@ from tests.cli.conftest import ran, until
 from tests.serving.programs import ended, programs
 
 KEY = "stk_first_" + "6" * 40
-COUNT = 5_000
+COUNT = 10_000
 STEADY = """
 import asyncio
 import os

@@ -10,6 +10,7 @@ import pytest
 
 from soak.crash_points import CRASH_POINTS
 from soak.crash_trial import run_crash_point
+from tests.databases import installed_sqlite
 
 
 def places():
@@ -27,7 +28,7 @@ def places():
 def where(request, tmp_path):
     """The URL of an empty store."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'stook.db'}"
+        return installed_sqlite(tmp_path / "stook.db")
     return request.getfixturevalue("emptied_postgres")
 
 

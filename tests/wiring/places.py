@@ -6,6 +6,7 @@ import pytest
 
 from stook import App
 from stook.testing import Harness
+from tests.databases import installed_sqlite
 
 __all__ = [
     "app",
@@ -27,7 +28,7 @@ def no_fsync(monkeypatch):
 @pytest.fixture
 def where(tmp_path):
     """The URL of an empty store."""
-    return f"sqlite:///{tmp_path / 'stook.db'}"
+    return installed_sqlite(tmp_path / "stook.db")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
