@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Command", "command_for", "environment_of", "load_frame", "run_frame"]
 
 _NODE_PROGRAM: Final = ".stook-replica.mjs"
+_BESIDE: Final = {"vellum_python.py": ("vellum_modules.py",)}
 _TIMEOUT_MARGIN: Final = 0.9
 """Of its time a run that ends itself has, so that it can still tell."""
 
@@ -69,7 +70,8 @@ async def command_for(
     nothing = root if deployment.runtime != "vellum" else programs
     python = await python_for(nothing, default=default, building=building, say=say, unique=unique)
     program = programs / name
-    _copy(bootstrap_file(name), program)
+    for one in (name, *_BESIDE.get(name, ())):
+        _copy(bootstrap_file(one), programs / one)
     return Command((str(python), "-u", "-I", str(program)), {})
 
 

@@ -1,7 +1,7 @@
 """Runs in a replica: one release of a Vellum workflow, with the unmodified runtime of `vellum-ai`.
 
-Nothing of stook is imported here: this file and the runtime are all there is. It speaks frames (4 bytes of length, then
-JSON) over the descriptor in STOOK_REPLICA_FD:
+Nothing of stook is imported here: this file, vellum_modules.py beside it, and the runtime are all there is. It speaks
+frames (4 bytes of length, then JSON) over the descriptor in STOOK_REPLICA_FD:
 
     load  {path, module, release, env, most, facts?, check?}   -> loaded {apps, facts} | failed {error}
     run   {id, payload, context}                               -> event* -> done {output} | raised {error, output}
@@ -13,8 +13,6 @@ SIGTERM ends what runs as cancelled, and then the process. `spent` in an answer:
 from __future__ import annotations
 
 import ctypes
-import importlib.machinery
-import importlib.util
 import json
 import os
 import queue
@@ -34,7 +32,6 @@ from vellum.client.types import ChatMessage, VellumAudio, VellumDocument, Vellum
 from vellum.workflows import nodes
 from vellum.workflows.context import ExecutionContext
 from vellum.workflows.exceptions import WorkflowInitializationException
-from vellum.workflows.loaders.base import BaseWorkflowFinder
 from vellum.workflows.nodes.displayable.bases.api_node import BaseAPINode
 from vellum.workflows.nodes.displayable.bases.base_prompt_node import BasePromptNode
 from vellum.workflows.nodes.displayable.tool_calling_node import ToolCallingNode
@@ -46,10 +43,15 @@ from vellum.workflows.workflows.base import BaseWorkflow
 from vellum.workflows.workflows.event_filters import root_workflow_event_filter
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Iterator
 
-__all__ = ["Channel", "Replica"]
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+try:
+    from vellum_modules import Finder, OwnName  # type: ignore[import-not-found,unused-ignore]
+finally:
+    del sys.path[0]
+
+__all__ = ["Channel", "Replica", "main"]
 
 HEAD = struct.Struct(">I")
 RUNS = 2000
@@ -70,32 +72,6 @@ INITIATED, FULFILLED = "workflow.execution.initiated", "workflow.execution.fulfi
 REJECTED, PAUSED = "workflow.execution.rejected", "workflow.execution.paused"
 
 
-class Finder(BaseWorkflowFinder):
-    """Makes a folder the package `namespace`. The runtime leaves a finder's namespace out when it makes nodes' ids, so
-    that these are the same in every release."""
-
-    def __init__(self, namespace: str, folder: Path, module: str) -> None:
-        self.namespace, self._folder, self._module = namespace, folder, module
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002 - the protocol's
-        if fullname != self.namespace:
-            return None
-        init = self._folder / "__init__.py"
-        if init.is_file():
-            return importlib.util.spec_from_file_location(
-                fullname, init, submodule_search_locations=[str(self._folder)]
-            )
-        spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
-        spec.submodule_search_locations = [str(self._folder)]
-        return spec
-
-    def format_error_message(self, error_message: str) -> str:
-        return error_message.replace(self.namespace, self._module)
-
-    def virtual_open(self, file_path: str) -> io.StringIO | None:  # noqa: ARG002 - all files are real
-        return None
-
-
 class Refused(Exception):
     """The workflow cannot be hosted: its message is for who pushed it."""
 
@@ -109,7 +85,9 @@ class Release:
         self.package = "stook_release_" + re.sub(r"\W", "_", asked["release"])
         self.workflow: type[BaseWorkflow] | None = None
         self.error: dict[str, Any] | None = None
-        sys.meta_path.insert(0, Finder(self.package, self._folder, self.module))
+        inside = OwnName(self.package, self.module, inside=True)
+        sys.meta_path[:0] = [Finder(self.package, self._folder, self.module), inside]
+        sys.meta_path.append(OwnName(self.package, self.module, inside=False))
         try:
             self.workflow = BaseWorkflow.load_from_module(self.package)
         except BaseException as error:
@@ -393,6 +371,10 @@ class Replica:
         return answer | {"id": asked["id"], "spent": spent}
 
 
-if __name__ == "__main__":
+def main() -> None:
     ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: nobody else reads this process's memory
     Replica(Channel(int(os.environ["STOOK_REPLICA_FD"]))).serve()
+
+
+if __name__ == "__main__":
+    main()
