@@ -1,4 +1,4 @@
-"""`python -m soak [--minutes N] [--store URL] [--seed N] [--json] [T1 T1S T2 T3 T4 T5 T6]`.
+"""`python -m soak [--minutes N] [--store URL] [--seed N] [--json] [T1 T1S T2 T3 T4 T5 T6 V1]`.
 
 Exits with 1 if a check fails, with 2 if it could not be looked at.
 """

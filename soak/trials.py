@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import tempfile
 import time
@@ -20,6 +21,7 @@ from soak.races import run_races
 from soak.report import Ledger, Trial
 from soak.served_load import run_served_load
 from soak.tasks import LOAD
+from soak.workflows import run_workflows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +36,8 @@ POISONED: Final = 10_000
 CUTS: Final = 1_000
 FOLLOWED: Final = 3_000
 BAD_REQUESTS: Final = 5_000
+WORKFLOWS: Final = 1_000
+WORKFLOWS_AT_ONCE: Final = 20
 NEEDS_SERVER: Final = "T2"
 Found = tuple[dict[str, int], Ledger]
 Run = Callable[["Database", Path, int, float], Coroutine[Any, Any, Found]]
@@ -68,6 +72,13 @@ async def _t6(database: Database, folder: Path, seed: int, seconds: float) -> Fo
     return await run_bad_input(database, folder, seed=seed, cases=BAD_REQUESTS, seconds=seconds)
 
 
+async def _v1(database: Database, folder: Path, seed: int, _seconds: float) -> Found:
+    home = os.environ.get("STOOK_HOSTING_FOLDER")
+    return await run_workflows(
+        database, folder, seed=seed, runs=WORKFLOWS, limit=WORKFLOWS_AT_ONCE, home=Path(home) if home else None
+    )
+
+
 TRIALS: Final[dict[str, Run]] = {
     "T1": _t1,
     "T1S": _t1s,
@@ -76,6 +87,7 @@ TRIALS: Final[dict[str, Run]] = {
     "T4": _t4,
     "T5": _t5,
     "T6": _t6,
+    "V1": _v1,
 }
 
 

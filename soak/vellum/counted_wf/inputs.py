@@ -1,0 +1,6 @@
+from vellum.workflows.inputs import BaseInputs
+
+
+class Inputs(BaseInputs):
+    number: float
+    journal: str
