@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from stook.hosting.original import Copy, Original
+
 __all__ = ["Exit", "Launched", "ProcessLimits", "bootstrap_file", "launch"]
 
 _FD_LINE: Final = "3"
@@ -54,7 +56,7 @@ class Exit(msgspec.Struct, frozen=True):
 class Launched:
     """`line` is this end of the socket that the program has under the number in STOOK_REPLICA_FD."""
 
-    def __init__(self, keeper: subprocess.Popen[bytes], output: Output) -> None:
+    def __init__(self, keeper: subprocess.Popen[bytes] | Copy, output: Output) -> None:
         self._keeper = keeper
         self.output = output
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
@@ -125,32 +127,20 @@ async def launch(
     cwd: Path,
     env: Mapping[str, str],
     limits: ProcessLimits,
+    original: Original | None = None,
 ) -> Launched:
     """Starts it; `OSError` if there is no room for one more process. It has no environment but `env` and the number of
-    its line."""
+    its line. With an `original` it is a copy of that, whose program is the one that `argv` names."""
     control, theirs = socket.socketpair()
     ours, line = socket.socketpair()
     pipes = Pipes()
     with theirs, line:
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(bootstrap_file("keeper.py")),
-            str(theirs.fileno()),
-            str(line.fileno()),
-        ]
         try:
-            keeper = subprocess.Popen(  # noqa: S603, ASYNC220 -- our own program; it is exec'ed within milliseconds
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=pipes.theirs[0],
-                stderr=pipes.theirs[1],
-                pass_fds=(theirs.fileno(), line.fileno()),
-                start_new_session=True,
-                env={},
-                cwd="/",
-            )
+            keeper: subprocess.Popen[bytes] | Copy
+            if original is not None:
+                keeper = await original.copy(theirs.fileno(), line.fileno(), *pipes.theirs)
+            else:
+                keeper = _keeper(theirs.fileno(), line.fileno(), pipes)
         except BaseException:
             pipes.close()
             control.close()
@@ -172,6 +162,20 @@ async def launch(
         await to_its_end(launched.end(0))
         raise
     return launched
+
+
+def _keeper(control: int, line: int, pipes: Pipes) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-S", str(bootstrap_file("keeper.py")), str(control), str(line)]
+    return subprocess.Popen(  # noqa: S603 -- our own program; it is exec'ed within milliseconds
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=pipes.theirs[0],
+        stderr=pipes.theirs[1],
+        pass_fds=(control, line),
+        start_new_session=True,
+        env={},
+        cwd="/",
+    )
 
 
 def bootstrap_file(name: str) -> Path:

@@ -72,8 +72,6 @@ class Prepared:
         except BaseException:
             await to_its_end(replica.stop())
             raise
-        if self._spares is not None:
-            self._spares.refill(command, self._limits)
         return replica, answer
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stook.hosting.launch import Exit, Launched, ProcessLimits
+    from stook.hosting.original import Original
     from stook.hosting.output import Sink
 
 __all__ = ["Died", "Done", "Loaded", "Raised", "Replica", "Unloadable", "how_it_ended"]
@@ -77,8 +78,17 @@ class Replica:
         """It is not to be used again."""
 
     @classmethod
-    async def start(cls, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], limits: ProcessLimits) -> Replica:
-        return cls(await launch(argv, cwd=cwd, env=env, limits=limits), limits)
+    async def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        limits: ProcessLimits,
+        original: Original | None = None,
+    ) -> Replica:
+        """`original`: what it begins as a copy of, instead of as a program."""
+        return cls(await launch(argv, cwd=cwd, env=env, limits=limits, original=original), limits)
 
     @property
     def alive(self) -> bool:

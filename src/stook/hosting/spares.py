@@ -1,9 +1,8 @@
-"""Processes ahead of their work: their runtime is imported, and nobody's code is loaded yet.
+"""Programs that take seconds to import and are the same for every release, imported ahead of their work.
 
-    take ──▶ the spare one, if there is one, else a fresh one ──▶ it loads a release
-    refill ──▶ another spare, once that is done
+    take ──▶ the original of that program, begun if it must be ──▶ a copy ──▶ it loads a release
 
-Of programs that take seconds to begin and are the same for every release.
+The original has no code of a release, and costs its memory once: copies share it.
 """
 
 from __future__ import annotations
@@ -11,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from stook.hosting.launch import bootstrap_file
+from stook.hosting.original import Original
 from stook.hosting.replica import Replica
 
 if TYPE_CHECKING:
@@ -21,56 +22,65 @@ if TYPE_CHECKING:
 
 __all__ = ["Spares"]
 
+_PATIENCE: Final = 120.0
+
 log = logging.getLogger("stook.hosting")
 
 
 class Spares:
-    """On one loop. One spare process at a time, of the program that was asked for last."""
+    """On one loop. One original at a time, of the program that was asked for last."""
 
     def __init__(self) -> None:
-        self._kind: tuple[Command, ProcessLimits] | None = None
-        self._spare: Replica | None = None
-        self._filling: asyncio.Task[None] | None = None
+        self._command: Command | None = None
+        self._original: Original | None = None
+        self._choosing = asyncio.Lock()
         self._closed = False
 
     async def take(self, command: Command, limits: ProcessLimits) -> Replica:
         """The caller's to stop. It has its working folder still to choose. `OSError` if there is no room for one."""
-        spare = self._out() if self._kind == (command, limits) else None
-        if spare is not None and spare.alive:
-            return spare
+        for _ in range(2):  # it may have died since it was last looked at
+            try:
+                original = await self._of(command)
+            except OSError as error:
+                log.warning("workflows are started one by one, for none can be copied: %s", error)
+                break
+            if original is None:
+                break
+            try:
+                return await _start(command, limits, original)
+            except OSError as error:
+                log.warning("a workflow's process was not copied: %s", error)
+                await self._forget(original)
         return await _start(command, limits)
 
-    def refill(self, command: Command, limits: ProcessLimits) -> None:
-        """Begins another one, unless there is one of this kind."""
-        if self._closed or (self._filling is not None and not self._filling.done()):
-            return
-        if self._kind != (command, limits) or self._spare is None or not self._spare.alive:
-            self._filling = asyncio.create_task(self._fill(command, limits), name="stook spare replica")
-
     async def close(self) -> None:
-        """No process of it is left on return."""
+        """No process of it is left on return, but for those that were taken."""
         self._closed = True
-        if self._filling is not None:
-            await asyncio.gather(self._filling, return_exceptions=True)
-        spare = self._out()
-        if spare is not None:
-            await spare.stop()
+        async with self._choosing:
+            await self._drop()
 
-    async def _fill(self, command: Command, limits: ProcessLimits) -> None:
-        old = self._out()
-        if old is not None:
-            await old.stop()
-        try:
-            self._spare = await _start(command, limits)
-        except OSError as error:
-            log.warning("there is no spare process for workflows: %s", error)
-        else:
-            self._kind = (command, limits)
+    async def _of(self, command: Command) -> Original | None:
+        async with self._choosing:
+            if self._closed:
+                return None
+            if self._command != command or self._original is None or not self._original.alive:
+                await self._drop()
+                programs = bootstrap_file("original.py"), bootstrap_file("keeper.py"), Path(command.argv[-1])
+                self._original = await Original.start(command.argv[0], programs, env=command.env, within=_PATIENCE)
+                self._command = command
+            return self._original
 
-    def _out(self) -> Replica | None:
-        spare, self._spare = self._spare, None
-        return spare
+    async def _forget(self, original: Original) -> None:
+        async with self._choosing:
+            if self._original is original:
+                await self._drop()
+
+    async def _drop(self) -> None:
+        original, self._original = self._original, None
+        if original is not None:
+            await original.close()
 
 
-async def _start(command: Command, limits: ProcessLimits) -> Replica:
-    return await Replica.start(command.argv, cwd=Path(command.argv[-1]).parent, env=command.env, limits=limits)
+async def _start(command: Command, limits: ProcessLimits, original: Original | None = None) -> Replica:
+    where = Path(command.argv[-1]).parent
+    return await Replica.start(command.argv, cwd=where, env=command.env, limits=limits, original=original)

@@ -1,6 +1,6 @@
 """Starts one program, keeps it within its limits, and leaves nothing of it behind.
 
-    python -I -S keeper.py CONTROL LINE                 as the host runs it
+    python -I -S keeper.py CONTROL LINE                 as the host runs it; copies of bootstrap/original.py call `main`
 
     host ──spec, term, kill──▶ keeper ──fork, limits, exec──▶ program ──▶ whatever it starts
          ◀─────exit, once────           (each orphan of the program's becomes a child of the keeper's)
@@ -21,7 +21,11 @@ import socket
 import struct
 import sys
 import time
-from typing import Any
+import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["main"]
 
@@ -34,8 +38,9 @@ _SIZE = struct.Struct(">I")
 _children_known = os.path.exists("/proc/thread-self/children")
 
 
-def main() -> None:
-    control, line = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+def main(control_fd: int, line: int, program_here: Callable[[], None] | None = None) -> None:
+    """`program_here`: what the program is, where this interpreter has it loaded already; else it is exec'ed."""
+    control = socket.socket(fileno=control_fd)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     spec = receive(control)
     if spec is None:
@@ -50,7 +55,7 @@ def main() -> None:
     program = os.fork()
     if program == 0:
         try:
-            become(spec, line, libc, os.getppid())
+            become(spec, line, libc, os.getppid(), program_here)
         except BaseException as error:
             os.write(failed, f"{type(error).__name__}: {error}".encode()[:4000])
         finally:
@@ -68,7 +73,7 @@ def main() -> None:
     Watch(control, wake, program, spec).run(why_not.decode(errors="replace"))
 
 
-def become(spec: dict[str, Any], line: int, libc: Any, keeper: int) -> None:
+def become(spec: dict[str, Any], line: int, libc: Any, keeper: int, program_here: Callable[[], None] | None) -> None:
     """Never returns but by an exception."""
     os.setsid()
     for name, most in spec["rlimits"].items():
@@ -99,10 +104,28 @@ def become(spec: dict[str, Any], line: int, libc: Any, keeper: int) -> None:
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd not in keep:
             try:
-                os.set_inheritable(fd, False)  # noqa: FBT003 -- positional only
+                os.set_inheritable(fd, False) if program_here is None else os.close(fd)  # noqa: FBT003 -- positional only
             except OSError:
                 pass
-    os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 -- what it is for
+    if program_here is None:
+        os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 -- what it is for
+    else:
+        run_here(spec, program_here)
+
+
+def run_here(spec: dict[str, Any], program: Callable[[], None]) -> None:
+    """As an interpreter runs its script, and ends with it."""
+    os.environ.clear()
+    os.environ.update(spec["env"])
+    sys.argv = spec["argv"]
+    status = 0
+    try:
+        program()
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    finally:
+        os._exit(status)
 
 
 def signals_as_ever() -> None:
@@ -298,4 +321,4 @@ def send(sock: socket.socket, frame: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]), int(sys.argv[2]))
