@@ -8,6 +8,7 @@ import pytest
 
 from stook.core.extras import ItemExtras
 from stook.core.ids import execution_id, parse_id
+from stook.core.retry_scope import RetryScope
 from stook.core.states import State
 from stook.engine.hosted_executions import place_of
 from stook.store.script.finish import finish_item
@@ -225,6 +226,48 @@ async def test_a_page_of_singles_asks_no_more_than_a_page_of_a_batch(store, host
     assert sum(counter.values()) < 25, counter
 
 
+async def test_those_that_ended_so_are_found_at_the_price_of_a_page(store, hosting):
+    """Few among many, of singles and of batches, whatever became of them since."""
+    store.audited = False
+    shop = resolved()
+    ids = [await hosting.submit(b"%d" % number) for number in range(60)]
+    batch = await hosting.batches.create(PROJECT, shop, [b"1", b"2"])
+    in_batch = [execution_id(parse_id(batch.id), index) for index in range(2)]
+    ended = await hosting.take_all()
+    of_batch = [one for one in ended if one.batch_id == parse_id(batch.id)]
+    singles = [one for one in ended if one.batch_id != parse_id(batch.id)]
+    await send(store, *(fail(one, retryable=False) for one in singles[:2]))
+    await send(store, *(succeed(one) for one in singles[2:40]))
+    (one,) = of_batch
+    await send(store, fail(one, 1, retryable=False))
+    assert await hosting.ids(app="shop", states=ENDED_BADLY) == [in_batch[1], *ids[1::-1]]
+    await send(store, succeed(one, one.offsets[:1]))
+    assert await hosting.ids(app="shop", states=ENDED_BADLY, order="oldest") == [*ids[:2], in_batch[1]]
+    assert await hosting.ids(app="shop", states={State.succeeded}, limit=2) == [in_batch[0], ids[39]]
+    assert await hosting.ids(app="shop", states={State.running}) == ids[:39:-1]
+    engine = hosting.engine_of(PROJECT)
+    await engine.retry(parse_id(in_batch[0]), RetryScope())
+    assert await hosting.ids(app="shop", states=ENDED_BADLY) == ids[1::-1], "taken up again"
+    count = hosting.executions.count
+    assert await count(PROJECT, dialect="kernel", app="shop", states=ENDED_BADLY) == 2
+    assert await count(PROJECT, dialect="kernel", app="shop", states={State.succeeded}, most=7) == 7
+    assert await count(PROJECT, dialect="kernel", app="shop", most=1000) == 62
+
+
+async def test_since_and_until(store, hosting):
+    store.clock.now = time.time_ns() // 1000  # ids begin with the time that their maker knows
+    begun, ids = store.clock.now, []
+    for _ in range(3):
+        ids.append(await hosting.submit(b"1"))
+        store.clock.advance(10)
+    one, two = begun + 10_000_000, begun + 20_000_000
+    assert await hosting.ids(app="shop", until=one) == ids[:1]
+    assert await hosting.ids(app="shop", since=one, until=two, states={State.queued}) == ids[1:2]
+    assert await hosting.ids(since=one, until=two + 1, order="oldest") == ids[1:]
+    assert await hosting.ids(until=begun, order="oldest") == []
+    assert await hosting.executions.count(PROJECT, dialect="kernel", until=two) == 2
+
+
 ROWS = ("default", "kernel", b"\xff" * 16, 31, None, None, 1, 21)
 HOT = {
     "list_hosted_batches": ROWS,
@@ -233,6 +276,8 @@ HOT = {
     "list_hosted_batches_oldest": ("default", "kernel", b"\0" * 16, 31, None, None, 1, 21),
     "list_hosted_app_oldest": ("default", "kernel", b"\0" * 16, 31, None, None, 1, 21, "shop"),
     "list_hosted_deployment_oldest": (b"\0" * 16, 31, None, None, 1, 21, FIRST),
+    "list_hosted_ended": ("default", "kernel", "other", 2, b"\xff" * 16, 2, None, None, 1, 21),
+    "list_hosted_ended_oldest": ("default", "kernel", "other", 2, b"\0" * 16, 2, None, None, 1, 21),
     "find_external_id": ("default", "x77"),
     "find_hosted_prefix": ("default", "kernel", b"\0" * 16, b"\xff" * 16, 2),
     "read_given_output": (b"\1" * 16, 5),

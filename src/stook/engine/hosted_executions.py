@@ -58,8 +58,8 @@ _OUTLINES: Final = 500
 
 class HostedFilters(TypedDict, total=False):
     """Joined by and; None, as what is left out, lets everything pass. `begun` counts for those that have not ended.
-    `since`: created then (microseconds) or later. `query`: some of the name of the app or the action, whatever its
-    case, or the beginning of an id."""
+    `since`: created then (microseconds) or later; `until`: before. `query`: some of the name of the app or the action,
+    whatever its case, or the beginning of an id."""
 
     dialect: Required[Dialect]
     app: str | None
@@ -70,6 +70,7 @@ class HostedFilters(TypedDict, total=False):
     states: Collection[State] | None
     begun: bool | None
     since: int | None
+    until: int | None
     query: str | None
 
 
@@ -170,27 +171,20 @@ class HostedExecutions:
         found = await engine.store.read(hosted_page, project, wanted, newest=newest, offset=offset, limit=limit)
         return Page(await shown_whole(engine, found.items), more=found.more)
 
-    async def count(self, project: str, **by: Unpack[HostedFilters]) -> int:
-        """Of all that `list` would give."""
+    async def count(self, project: str, *, most: int | None = None, **by: Unpack[HostedFilters]) -> int:
+        """Of all that `list` would give; nobody counts further than to `most`."""
         wanted = _filter(by)
-        return 0 if wanted is None else await self._engine_of(project).store.read(count_hosted, project, wanted)
+        return 0 if wanted is None else await self._engine_of(project).store.read(count_hosted, project, wanted, most)
 
     async def every(
-        self,
-        project: str,
-        *,
-        dialect: Dialect,
-        app: str | None = None,
-        deployment_id: str | None = None,
-        order: Literal["newest", "oldest"] = "newest",
+        self, project: str, *, order: Literal["newest", "oldest"] = "newest", **by: Unpack[HostedFilters]
     ) -> AsyncIterator[Sequence[HostedOutline]]:
         """What there is of each in few words, a few hundred at a time: neither payloads nor results are read."""
-        store, newest = self._engine_of(project).store, order == "newest"
-        by = HostedFilter(dialect=dialect, app=app, deployment_id=deployment_id)
+        store, newest, wanted = self._engine_of(project).store, order == "newest", _filter(by)
         behind: Place | None = None
-        while True:
+        while wanted is not None:
             found, behind = await store.read(
-                hosted_outlines, project, by, newest=newest, behind=behind, limit=_OUTLINES
+                hosted_outlines, project, wanted, newest=newest, behind=behind, limit=_OUTLINES
             )
             if found:
                 yield found
@@ -285,5 +279,6 @@ def _filter(given: HostedFilters) -> HostedFilter | None:
         states=None if states is None else frozenset(states),
         begun=given.get("begun"),
         since=given.get("since"),
+        until=given.get("until"),
         query=given.get("query"),
     )

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stook.core.states import TERMINAL, State
 from stook.server.dialects.vellum.filters import Facts, read_filters
+from stook.server.dialects.vellum.narrowing import Narrowed
 from stook.server.dialects.vellum.ordering import in_order, read_ordering
 from stook.server.dialects.vellum.paging import page, read_paging
 from stook.server.dialects.vellum.refused import VellumRefusal
-from stook.server.dialects.vellum.states import Wire
+from stook.server.dialects.vellum.states import Wire, wire_state
 
 ONE = Facts(timestamp=1_750_000_000_000_000, state=Wire.FULFILLED, execution_id="a-1", external_id=None)
 LEAVES = st.tuples(
@@ -41,7 +43,7 @@ def group(combinator, negated, *conditions):
 
 
 def passes(tree, facts=ONE):
-    return read_filters(json.dumps(tree))(facts)
+    return read_filters(json.dumps(tree)).passes(facts)
 
 
 @pytest.mark.parametrize(
@@ -156,3 +158,62 @@ def test_pages_lead_through_all(count, limit, offset):
     else:
         assert made["next"] == f"http://h/x?q=a+b&limit={limit}&offset={offset + limit}"
     assert (made["previous"] is None) is (offset == 0)
+
+
+ANY_LEAF = st.one_of(
+    st.builds(leaf, st.just("state"), st.sampled_from(["==", "!=", "<", ">="]), st.sampled_from(list(Wire))),
+    st.builds(leaf, st.just("timestamp"), st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), st.integers(0, 3)),
+    st.builds(leaf, st.sampled_from(["execution_id", "external_id"]), st.just("=="), st.sampled_from(["a", "b"])),
+)
+TREES = st.recursive(
+    ANY_LEAF,
+    lambda inside: st.builds(
+        lambda both, negated, some: group(both, negated, *some),
+        st.sampled_from(["AND", "OR"]),
+        st.booleans(),
+        st.lists(inside, max_size=3),
+    ),
+    max_leaves=8,
+)
+ALL_FACTS = [
+    Facts(timestamp=at * 1_000_000, state=state, execution_id=id_, external_id=other)
+    for at in range(4)
+    for state in Wire
+    for id_ in ("a", "b")
+    for other in ("a", None)
+]
+
+
+@given(TREES)
+def test_the_store_is_asked_for_no_less_than_is_wanted(tree):
+    """And for no more, where that is said to be exact."""
+    found = read_filters(json.dumps(tree))
+    narrowed = found.narrowed
+    for facts in ALL_FACTS:
+        asked_for = (
+            facts.state in narrowed.states
+            and (narrowed.since is None or facts.timestamp >= narrowed.since)
+            and (narrowed.until is None or facts.timestamp < narrowed.until)
+        )
+        wanted = found.passes(facts)
+        assert asked_for or not wanted
+        assert wanted == asked_for or not narrowed.exact
+        if wanted:
+            assert found.ids is None or facts.execution_id in found.ids
+            assert found.external_ids is None or facts.external_id in found.external_ids
+
+
+@given(st.frozensets(st.sampled_from(list(Wire)), min_size=1))
+def test_states_are_asked_for_in_the_stores_words(states):
+    narrowed = Narrowed(states=states)
+    asked = narrowed.asked()
+    for state in State:
+        for begun in (False, True):
+            if state in (State.running, State.suspended, State.cancelling) and not begun:
+                continue
+            found = asked.get("states") is None or state in asked["states"]
+            found = found and (state in TERMINAL or asked.get("begun") in (None, begun))
+            shown = {wire_state(state, begun=begun, streamed=streamed) for streamed in (False, True)}
+            assert found or not shown & states
+            if narrowed.told:
+                assert found == bool(shown & states)

@@ -133,6 +133,22 @@ def test_executions_are_listed_filtered_and_shown(client, releases, other):
     both = {**ours, "combinator": "AND", "conditions": [ours, leaf("state", "==", "REJECTED")]}
     assert (listed(both)["count"], listed(both)["results"][0]["span_id"]) == (1, ids[1])
     assert listed(leaf("timestamp", ">", "2100-01-01T00:00:00Z")) == {"count": 0, "results": []}
+    named = [one["span_id"] for one in listed(ours, ordering="state")["results"]]
+    assert named == ids, "FULFILLED, REJECTED"
+    assert [one["span_id"] for one in listed(ours, ordering="-state")["results"]] == ids[::-1]
+    rejected = listed(leaf("state", "==", "REJECTED"))
+    assert rejected["results"][0]["span_id"] == ids[1]
+    assert {one["error"] is None for one in rejected["results"]} == {False}
+    assert rejected["count"] == len(rejected["results"])
+    fulfilled = listed(leaf("state", "!=", "REJECTED"))
+    assert fulfilled["count"] + rejected["count"] == every["count"]
+    paged = [listed(leaf("state", "<", "INITIATED"), limit=1, offset=at, ordering="timestamp") for at in range(2)]
+    assert [page["count"] for page in paged] == [fulfilled["count"]] * 2
+    early = leaf("timestamp", "<=", every["results"][-1]["start"])
+    assert listed(early)["count"] < every["count"]
+    states = [one["error"] is not None for one in listed(ordering="-state,timestamp")["results"]]
+    assert states == sorted(states, reverse=True)
+    assert len(states) == every["count"]
     for wrong in ("{", '{"type":"X"}', json.dumps(leaf("size", "==", "1")), json.dumps(leaf("state", "~", "1"))):
         assert client.get(f"{HELLO}/execution-events", params={"filters": wrong}).status_code == 400
     single = client.get(f"{HELLO}/execution-events/{ids[0]}").json()

@@ -11,6 +11,7 @@ from stook.core.ids import execution_id
 from stook.core.phase import Counters, Phase, Stop
 from stook.core.policy import TaskPolicy
 from stook.store.script.batch_news import News
+from stook.store.script.hosted_place import mark_of
 from stook.store.script.outbox import write_news
 from stook.store.statement import All, Each, Many
 
@@ -88,6 +89,17 @@ class BatchRow(msgspec.Struct, gc=False):
     @property
     def terminal(self) -> int:
         return self.succeeded + self.failed + self.cancelled + self.expired
+
+    @property
+    def hosted(self) -> bool:
+        """It may be of hosted code: its task has such a name."""
+        return self.task[36:37] == "/"
+
+    @property
+    def mark(self) -> int:
+        """How it has ended, as lists of hosted batches have it."""
+        counts = (self.succeeded, self.failed, self.cancelled, self.expired)
+        return mark_of(counts, self.total, single=bool(self.single))
 
     @property
     def ended_phase(self) -> bool:
@@ -202,6 +214,9 @@ def no_such_batch(batch_id: bytes) -> NotFound:
 def save_batches(rows: Sequence[BatchRow]) -> Script[None]:
     """And tells webhooks what has happened to them."""
     yield Many("update_batch", [row.changed() for row in rows])
+    marks = [(row.id, row.mark) for row in rows if row.hosted and 0 in (row.known_open, row.total - row.terminal)]
+    if marks:
+        yield Many("mark_hosted_batch", marks)
     changes = [
         (row.project, row.id, row.total, row.known_open, row.total - row.terminal)
         for row in rows

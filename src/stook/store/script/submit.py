@@ -258,7 +258,7 @@ def _put_beside(new: NewBatch) -> Script[None]:
     if new.trace is not None:
         yield Many("set_batch_trace", [(new.id, new.trace)])
     if new.hosted is not None:
-        yield from put_place(new.id, new.project, new.hosted)
+        yield from put_place(new.id, new.project, new.hosted, single=new.single)
 
 
 def new_row(new: NewBatch, now: int) -> BatchRow:

@@ -13,10 +13,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from stook.server.dialects.vellum.narrowing import ANY, NOTHING_KNOWN, Narrowed, all_of, any_of
 from stook.server.dialects.vellum.refused import bad
 from stook.server.dialects.vellum.states import Wire
 
-__all__ = ["Facts", "Filter", "read_filters"]
+__all__ = ["Facts", "Filter", "Passes", "read_filters"]
 
 _DEEPEST: Final = 20
 _MOST: Final = 200
@@ -31,6 +32,8 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
 }
 
+_OPPOSITE: Final[dict[_Operator, _Operator]] = {"==": "!=", "!=": "==", ">=": "<", "<": ">=", "<=": ">", ">": "<="}
+
 
 class Facts(msgspec.Struct, frozen=True):
     """What may be asked of an execution. `timestamp`: microseconds."""
@@ -41,7 +44,16 @@ class Facts(msgspec.Struct, frozen=True):
     external_id: str | None
 
 
-Filter = Callable[[Facts], bool]
+Passes = Callable[[Facts], bool]
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """`ids` and `external_ids`: nothing else can pass."""
+
+    passes: Passes
+    narrowed: Narrowed
+    ids: frozenset[str] | None = None
+    external_ids: frozenset[str] | None = None
 
 
 class _Variable(msgspec.Struct):
@@ -72,14 +84,15 @@ def read_filters(text: str | None) -> Filter | None:
         tree = _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise bad(f"filters: {error}") from None
-    return _Reading().read(tree, 1)
+    passes, narrowed = _Reading().read(tree, 1), _narrowed(tree, negated=False)
+    return Filter(passes, narrowed, _named(tree, "execution_id"), _named(tree, "external_id"))
 
 
 class _Reading:
     def __init__(self) -> None:
         self._seen = 0
 
-    def read(self, tree: _Leaf | _Group, depth: int) -> Filter:
+    def read(self, tree: _Leaf | _Group, depth: int) -> Passes:
         self._seen += 1
         if depth > _DEEPEST or self._seen > _MOST:
             raise bad(f"filters: more than {_MOST} conditions, or groups more than {_DEEPEST} deep")
@@ -91,7 +104,50 @@ class _Reading:
         return lambda facts: joined(one(facts) for one in inside) is not negated
 
 
-def _leaf(leaf: _Leaf) -> Filter:
+def _narrowed(tree: _Leaf | _Group, *, negated: bool) -> Narrowed:
+    if isinstance(tree, _Group):
+        inside = [_narrowed(one, negated=negated is not tree.negated) for one in tree.conditions]
+        both = (tree.combinator == "AND" or not inside) is (negated is tree.negated)
+        return all_of(inside) if both else any_of(inside)
+    field, value = tree.lhs_variable.value, tree.rhs_variable.value
+    if field == "state":
+        compare = _OPERATORS[tree.operator]
+        return Narrowed(states=frozenset(one for one in ANY if compare(one.value, value) is not negated))
+    if field != "timestamp":
+        return NOTHING_KNOWN
+    at = _moment(value)
+    match _OPPOSITE[tree.operator] if negated else tree.operator:
+        case "==":
+            return Narrowed(since=at, until=at + 1)
+        case "!=":
+            return NOTHING_KNOWN
+        case ">=":
+            return Narrowed(since=at)
+        case ">":
+            return Narrowed(since=at + 1)
+        case "<=":
+            return Narrowed(until=at + 1)
+        case "<":
+            return Narrowed(until=at)
+
+
+def _named(tree: _Leaf | _Group, field: str) -> frozenset[str] | None:
+    """What alone `field` can be."""
+    if isinstance(tree, _Group):
+        if tree.negated or not tree.conditions:
+            return None
+        inside = [_named(one, field) for one in tree.conditions]
+        known = [one for one in inside if one is not None]
+        if tree.combinator == "AND":
+            return frozenset.intersection(*known) if known else None
+        return frozenset().union(*known) if len(known) == len(inside) else None
+    value = tree.rhs_variable.value
+    if tree.lhs_variable.value != field or tree.operator != "==" or not isinstance(value, str):
+        return None
+    return frozenset({value})
+
+
+def _leaf(leaf: _Leaf) -> Passes:
     field, value = leaf.lhs_variable.value, leaf.rhs_variable.value
     if leaf.lhs_variable.type != "STRING":
         raise bad(f"filters: lhs_variable is of type {leaf.lhs_variable.type!r}; it names a field, as a STRING")

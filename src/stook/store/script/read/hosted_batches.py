@@ -8,7 +8,7 @@ import msgspec
 
 from stook.core.hosted import Dialect
 from stook.core.states import TERMINAL, State
-from stook.store.script.hosted_place import HostedPlace
+from stook.store.script.hosted_place import BITS, LIVE_BATCH, LIVE_SINGLE, HostedPlace
 from stook.store.script.read.storable import storable
 from stook.store.statement import All, Each
 
@@ -22,19 +22,22 @@ __all__ = ["HostedFilter", "HostedRow", "find_hosted_prefix", "hosted_rows", "re
 _BITE: Final = 500
 _FIRST: Final = bytes(16)
 _LAST: Final = b"\xff" * 16
+_LATEST: Final = 2**48 - 1
 _SKEW: Final = 3600 * 1_000_000
 """Microseconds: ids are made beside the database's clock, and sort by it no better than this."""
-_BITS: Final = {State.succeeded: 1, State.failed: 2, State.cancelled: 4, State.expired: 8}
 _LIVE: Final = frozenset(State) - TERMINAL
 _LIVE_BIT: Final = 16
+_ALL_BITS: Final = _LIVE_BIT | sum(BITS.values())
+_HOW: Final = ("list_hosted_ended", "list_hosted_ended_oldest")
 _OF_PROJECT: Final = ("list_hosted_batches", "list_hosted_batches_oldest")
 _OF_APP: Final = ("list_hosted_app", "list_hosted_app_oldest")
 _OF_DEPLOYMENT: Final = ("list_hosted_deployment", "list_hosted_deployment_oldest")
 
 
 class HostedFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Joined by and; what is None lets everything pass. `begun`: an attempt has, or has not, started. `since` in
-    microseconds; `query` is some of the name of the app or the action, whatever its case, or an id's beginning."""
+    """Joined by and; what is None lets everything pass. `begun`: an attempt has, or has not, started. `since`: created
+    then (microseconds) or later; `until`: before. `query` is some of the name of the app or the action, whatever its
+    case, or an id's beginning."""
 
     dialect: Dialect
     app: str | None = None
@@ -45,6 +48,7 @@ class HostedFilter(msgspec.Struct, frozen=True, kw_only=True):
     states: frozenset[State] | None = None
     begun: bool | None = None
     since: int | None = None
+    until: int | None = None
     query: str | None = None
     singles: bool = True
 
@@ -125,7 +129,10 @@ def hosted_rows(
         row = yield from read_hosted_row(by.batch_id)
         here = row is not None and row.project == project and _passes(row, by)
         return ([row] if row is not None and here else []), None
-    at = behind if behind is not None else (_LAST if newest else _FIRST)
+    at = behind if behind is not None else _begin(by, newest=newest)
+    if by.app is not None and by.deployment_id is None and _wanted(by) != _ALL_BITS:
+        rows, more = yield from _ended_rows(project, by, at, newest=newest, bite=bite)
+        return [one for one in rows if _passes(one, by)], _unless_past(rows, more, by, newest=newest)
     where: tuple[object, ...] = (at, _wanted(by), by.action, by.label, int(by.singles), bite)
     if by.deployment_id is not None:
         names, where = _OF_DEPLOYMENT, (*where, by.deployment_id)
@@ -136,9 +143,42 @@ def hosted_rows(
     found: list[Row] = yield All(names[0] if newest else names[1], where)
     rows = [HostedRow(*one) for one in found]
     more = rows[-1].batch_id if len(rows) == bite else None
-    if newest and more is not None and by.since is not None and rows[-1].created_at < by.since - _SKEW:
-        more = None
-    return [one for one in rows if one.project == project and _passes(one, by)], more
+    passed = [one for one in rows if one.project == project and _passes(one, by)]
+    return passed, _unless_past(rows, more, by, newest=newest)
+
+
+def _ended_rows(
+    project: str, by: HostedFilter, at: bytes, *, newest: bool, bite: int
+) -> Script[tuple[list[HostedRow], bytes | None]]:
+    """Of each way to end that may be wanted the next ones, put in order."""
+    wanted = _wanted(by)
+    ended = wanted & ~_LIVE_BIT
+    marks = [mark for mark in range(1, LIVE_BATCH) if mark & ended]
+    marks += [LIVE_BATCH, LIVE_SINGLE] if wanted & _LIVE_BIT else [LIVE_BATCH]
+    rest = (at, wanted, by.action, by.label, int(by.singles), bite)
+    found: list[Row] = yield Each(
+        _HOW[0 if newest else 1], [(project, by.dialect, by.app, one, *rest) for one in marks]
+    )
+    rows = sorted((HostedRow(*one) for one in found), key=lambda one: one.batch_id, reverse=newest)[:bite]
+    return rows, rows[-1].batch_id if len(rows) == bite else None
+
+
+def _begin(by: HostedFilter, *, newest: bool) -> bytes:
+    """An id before which there can be nothing."""
+    at = by.until if newest else by.since
+    if at is None:
+        return _LAST if newest else _FIRST
+    millis = (at + _SKEW if newest else at - _SKEW) // 1000
+    return (min(max(millis, 0), _LATEST) << 80).to_bytes(16, "big")
+
+
+def _unless_past(rows: list[HostedRow], more: bytes | None, by: HostedFilter, *, newest: bool) -> bytes | None:
+    """None: what follows was created too early, or too late."""
+    if more is None:
+        return None
+    last, end = rows[-1].created_at, by.since if newest else by.until
+    past = end is not None and (last < end - _SKEW if newest else last > end + _SKEW)
+    return None if past else more
 
 
 def read_hosted_row(batch_id: bytes) -> Script[HostedRow | None]:
@@ -179,8 +219,8 @@ def _places(rows: list[Row], low: int, high: int, most: int) -> Iterator[tuple[b
 
 def _wanted(by: HostedFilter) -> int:
     if by.states is None:
-        return _LIVE_BIT | sum(_BITS.values())
-    return sum(_BITS[state] for state in by.states & TERMINAL) | (_LIVE_BIT if by.states & _LIVE else 0)
+        return _ALL_BITS
+    return sum(BITS[state] for state in by.states & TERMINAL) | (_LIVE_BIT if by.states & _LIVE else 0)
 
 
 def _passes(row: HostedRow, by: HostedFilter) -> bool:
@@ -191,6 +231,7 @@ def _passes(row: HostedRow, by: HostedFilter) -> bool:
         and by.label in (None, row.label)
         and by.deployment_id in (None, row.deployment_id)
         and (by.since is None or row.created_at >= by.since)
+        and (by.until is None or row.created_at < by.until)
         and (by.singles or not row.single)
         and row.within(by) is not None
     )

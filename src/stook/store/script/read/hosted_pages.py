@@ -89,10 +89,12 @@ def hosted_page(project: str, by: HostedFilter, *, newest: bool, offset: int, li
     return HostedPage(items, more=not left)
 
 
-def count_hosted(project: str, by: HostedFilter) -> Script[int]:
+def count_hosted(project: str, by: HostedFilter, most: int | None = None) -> Script[int]:
+    """Nobody looks further than to `most`."""
     total, behind, more = 0, None, True
-    while more:
-        rows, behind = yield from hosted_rows(project, by, newest=True, behind=behind)
+    while more and (most is None or total < most):
+        bite = _BITE if most is None else _bite(by, most - total)
+        rows, behind = yield from hosted_rows(project, by, newest=True, behind=behind, bite=bite)
         for row in rows:
             count = _counted(row, by)
             if count is None:
@@ -100,7 +102,7 @@ def count_hosted(project: str, by: HostedFilter) -> Script[int]:
                 count = found.passed
             total += count
         more = behind is not None
-    return total
+    return total if most is None else min(total, most)
 
 
 def hosted_outlines(
@@ -115,7 +117,8 @@ def hosted_outlines(
         for row in rows:
             found += yield from _outlined(row, by, newest=newest, behind=behind[1], limit=limit)
     while len(found) < limit and (by.batch_id is None or behind is None):
-        rows, last = yield from hosted_rows(project, by, newest=newest, behind=last)
+        bite = _bite(by, limit - len(found))
+        rows, last = yield from hosted_rows(project, by, newest=newest, behind=last, bite=bite)
         for row in rows:
             if len(found) < limit:
                 found += yield from _outlined(row, by, newest=newest, behind=None, limit=limit - len(found))
@@ -126,7 +129,7 @@ def hosted_outlines(
 
 def _bite(by: HostedFilter, wanted: int) -> int:
     """Each has an execution, where all count."""
-    every = (by.states, by.begun, by.query, by.since) == (None,) * 4
+    every = (by.begun, by.query, by.since, by.until) == (None,) * 4 and (by.states is None or by.states <= TERMINAL)
     return min(_BITE, wanted) if every else _BITE
 
 
