@@ -120,6 +120,8 @@ class Workflows:
         async def workflow(payload: Any, ctx: Context) -> Any:
             asked = {one["name"]: one["value"] for one in payload["inputs"]}
             run = run_facts(ctx.execution_id, "default", release.apps[0].name, release.id, "LATEST", release.facts)
+            if "say" in asked:
+                ctx.logger.info(asked["say"])
             return await _Run(self, run, asked, ctx.signal).go()
 
         return workflow

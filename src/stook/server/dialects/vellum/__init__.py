@@ -12,6 +12,7 @@ from stook.server.dialects.vellum import (
     detail,
     event_stream,
     executing,
+    execution_page,
     history,
     identity,
     ingesting,
@@ -51,6 +52,7 @@ ROUTES: Final[list[Route]] = [
     *ingesting.ROUTES,
     *identity.ROUTES,
     *webhooks.ROUTES,
+    *execution_page.ROUTES,
     *pages.ROUTES,
     *unsupported.ROUTES,
 ]

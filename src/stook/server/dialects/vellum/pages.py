@@ -1,5 +1,5 @@
-"""Where links for people lead: which run or workflow this is, and how to see it. Neither needs a key, and so neither
-says more than its address did."""
+"""Where the link of a pushed workflow leads: which it is, and how to get it. It needs no key, and so says no more than
+its address did."""
 
 from __future__ import annotations
 
@@ -25,10 +25,6 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>{title}</title>
 """
 
 
-async def show_execution(call: Call) -> Response:
-    return _page("Workflow execution", _id(call), f"{root_of(call)}/v1/workflow-executions/{_id(call)}/detail")
-
-
 async def show_sandbox(call: Call) -> Response:
     return _page("Workflow sandbox", _id(call), f"-o workflow.zip {root_of(call)}/v1/workflows/{_id(call)}/pull")
 
@@ -45,15 +41,6 @@ def _page(what: str, id_: str, url: str) -> Response:
 
 
 ROUTES = [
-    Route(
-        method="GET",
-        path="/workflows/executions/{id}",
-        name="vellum_execution_page",
-        scope=None,
-        handler=show_execution,
-        summary="Where the link of an execution leads",
-        answers=((200, "text/html"),),
-    ),
     Route(
         method="GET",
         path="/workflow-sandboxes/{id}",
