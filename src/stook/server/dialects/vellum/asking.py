@@ -8,8 +8,8 @@ import msgspec
 
 from stook.core.errors import NotFound
 from stook.core.ids import parse_id
-from stook.server.body import decode_body
 from stook.server.dialects.vellum.refused import bad, not_there
+from stook.server.refusal import invalid_json, wrong_shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,12 @@ async def read_body(call: Call, kind: type[T], limit: int = 0) -> T:
     raw = await call.raw(max(limit, call.services.limits.body_bytes, 2 * call.services.blobs.most))
     if not raw.strip():
         raise bad("the body is missing: send a JSON object")
-    return decode_body(raw, kind)
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise wrong_shape(error, "body") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid_json(error) from None
 
 
 def uuid_text(text: str) -> str | None:

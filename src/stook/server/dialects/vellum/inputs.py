@@ -42,16 +42,24 @@ def to_payload(inputs: Sequence[Input]) -> bytes:
         names.add(one.name)
         if one.type not in _TYPES:
             raise bad(f"{where}: there is no input type {one.type!r}; send {', '.join(sorted(_TYPES))}")
-        if not fits(one.type, msgspec.json.decode(one.value)):
+        if not fits(one.type, _decoded(one.value, where)):
             raise bad(f"{where}: the value is not of type {one.type}")
     return msgspec.json.encode(_Payload(list(inputs)))
+
+
+def _decoded(value: msgspec.Raw, where: str) -> Any:
+    """400 for JSON that nobody can read as a value: a number beyond all numbers, or too deep."""
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise bad(f"{where}: the value cannot be read: {error}") from None
 
 
 def inputs_of_map(inputs: Mapping[str, msgspec.Raw], types: Mapping[str, str]) -> list[Input]:
     """Of a plain map: of the types that are declared, where the values are of them."""
     made = []
     for name, raw in inputs.items():
-        value = msgspec.json.decode(raw)
+        value = _decoded(raw, f"inputs ({name!r})")
         declared = types.get(name)
         type_ = declared if declared in _TYPES and fits(declared, value) else infer(value)
         made.append(Input(name, type_, raw))
