@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.cli.conftest import Cli
+from tests.dialects.vellum.workflows import text
 from tests.hosting.vellum_program import Receiver, Vellum, vellum_python
 from tests.serving.programs import programs
 
@@ -79,6 +82,52 @@ def test_a_run_answers_as_the_workflow_does(vellum):
         "workflow.execution.streaming",
         "workflow.execution.fulfilled",
     ]
+
+
+def signed_with(line, *secrets):
+    """Which of them signed it, as Vellum's runtime signs; None: nobody did."""
+    headers, body = line["headers"], line["body"]
+    if "x-vellum-signature" not in headers:
+        return None
+    message = f"{headers['x-vellum-timestamp']}\nPOST\n{line['url']}\n{body}".encode()
+    made = {hmac.new(one.encode(), message, hashlib.sha256).hexdigest(): one for one in secrets}
+    return made[headers["x-vellum-signature"]]
+
+
+def test_api_nodes_sign_with_the_secret_of_their_project_also_while_it_changes(vellum, tmp_path):
+    pushed = vellum.cli("workflows", "push", "sending_wf", "--deploy", "--deployment-name", "sending")
+    assert pushed.returncode == 0, pushed.stderr
+    receiver = Receiver(tmp_path / "sent.jsonl", "")
+    known = ["none was set before this one"]
+    headers = {"x-api-key": vellum.environment["VELLUM_API_KEY"]}
+    with httpx.Client(base_url=f"{vellum.url}/vellum/v1", headers=headers, timeout=60) as client:
+
+        def sent():
+            asked = {"workflow_deployment_name": "sending", "inputs": [text("url", receiver.url)]}
+            done = client.post("/execute-workflow", json=asked).json()
+            assert done["data"]["state"] == "FULFILLED", done
+            return signed_with(json.loads(receiver.file.read_text().splitlines()[-1]), *known)
+
+        def until(wanted, allowed):
+            while (found := sent()) != wanted:
+                assert found in allowed
+                receiver.wait_for(1)
+
+        assert sent() is None
+        assert client.get("/workspaces/hmac-secret").status_code == 404
+        for _ in range(2):
+            made = client.put("/workspaces/hmac-secret", json={}).json()
+            before = known[-1] if len(known) > 1 else None
+            known.append(made["secret"])
+            until(made["secret"], [before])
+        later = client.put("/workspaces/hmac-secret", json={"secret": "s" * 32, "after": 3600}).json()
+        assert later["secret"] == "s" * 32
+        shown = client.get("/workspaces/hmac-secret").json()
+        assert (shown["in_use"], shown["before"], "secret" in shown) == (False, True, False)
+        assert sent() == known[-1], "until then nothing changes"
+        assert client.delete("/workspaces/hmac-secret").status_code == 204
+        until(None, known)
+    receiver.close()
 
 
 def test_runs_over_a_limit_wait_all_end_and_all_are_told(vellum, http, tmp_path):

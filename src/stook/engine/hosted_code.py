@@ -13,6 +13,7 @@ from stook.engine.deployment_archive import Archives, Stored
 from stook.engine.deployment_env import open_env
 from stook.engine.deployment_text import kept_text
 from stook.engine.deployment_upkeep import tidy_deployments
+from stook.engine.workspace_secrets import WorkspaceSecrets
 from stook.store.script.deployment_build import fail_build, renew_build, take_build
 from stook.store.script.deployment_log import NewLine, write_log
 from stook.store.script.deployment_publish import publish
@@ -41,6 +42,8 @@ class HostedCode:
         self._blobs = blobs
         self._archives = Archives(store, blobs)
         self._seal = seal
+        self.secrets = WorkspaceSecrets(store, seal)
+        """With which workflows sign."""
         self._unreadable: set[str] = set()
 
     async def take_build(self, host: str, lease_seconds: float = 30.0) -> BuildOrder | None:

@@ -232,6 +232,7 @@ class Host:
             options=self._options,
             events=self._events,
             key=self._key_of,
+            secret=self._code.secrets.current,
             write_log=lambda execution, lines: self._code.write_log(deployment.id, lines, execution_id=execution),
         )
         if warm is not None:

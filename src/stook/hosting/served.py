@@ -60,6 +60,7 @@ class Served:
         events: EventKeeper,
         key: Callable[[Deployment], Awaitable[str | None]],
         write_log: Callable[[str, Sequence[str]], Awaitable[None]],
+        secret: Callable[[str], Awaitable[str | None]],
     ) -> None:
         self.deployment = hosted.deployment
         self._given = hosted.env
@@ -69,6 +70,7 @@ class Served:
         self._options = options
         self._events = events
         self._key = key
+        self._secret = secret
         self._feed = DeploymentFeed(write_log)
         self._logs: set[RunLog] = set()
         self._env: dict[str, str] | None = None
@@ -138,7 +140,10 @@ class Served:
         sink = RunLog(one.id, captured if isinstance(captured, CapturedLog) else None, self._feed)
         self._logs.add(sink)
         try:
-            return await self._run(ctx, sink, run_frame(self.deployment, one))
+            frame = run_frame(self.deployment, one)
+            if self.deployment.dialect == "vellum":
+                frame["context"]["secret"] = await self._secret(self.deployment.project)
+            return await self._run(ctx, sink, frame)
         finally:
             sink.flush()
             self._logs.discard(sink)

@@ -57,6 +57,7 @@ HEAD = struct.Struct(">I")
 RUNS = 2000
 """The runtime keeps a little of every run: a process that has served so many is replaced."""
 
+HMAC = "VELLUM_HMAC_SECRET"
 VALUES = {"AUDIO": VellumAudio, "VIDEO": VellumVideo, "IMAGE": VellumImage, "DOCUMENT": VellumDocument}
 REMOTE = (
     BasePromptNode,
@@ -192,6 +193,10 @@ class Run:
         self._id = asked["id"]
         context = asked["context"]
         self._trace_id, self._parent, self._timeout = context["trace_id"], context["parent"], context.get("timeout")
+        if context.get("secret") is None:
+            os.environ.pop(HMAC, None)
+        else:
+            os.environ[HMAC] = context["secret"]  # read when an API node sends something
         self._inputs = json.loads(asked["payload"] or "{}").get("inputs") or []
         self._initiated = False
 

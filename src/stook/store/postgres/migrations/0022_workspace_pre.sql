@@ -12,3 +12,11 @@ update hosted_batch set ended = (
 )
 where exists (select 1 from batch b where b.id = hosted_batch.batch_id);
 create index hosted_batch_ended on hosted_batch (project, dialect, app, ended, batch_id);
+
+-- With what the API nodes of a project's workflows sign what they send: encrypted. Before from_at they sign as they did.
+create table workspace_secret (
+    project         text primary key,
+    sealed          bytea not null,
+    from_at         bigint not null,
+    before          bytea                          -- null: they did not
+);

@@ -1,0 +1,1 @@
+delete from workspace_secret where project = ?1;

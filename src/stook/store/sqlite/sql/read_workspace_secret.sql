@@ -1,0 +1,1 @@
+select sealed, from_at, before from workspace_secret where project = ?1;
