@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from stook.core.hosted_reason import HostedReason
-from stook.core.vellum_codes import api_code, code_of
+from stook.core.vellum_codes import api_code, code_of, said_of
 from stook.server.dialects.vellum.values import EXECUTION, typed
 from stook.server.dialects.vellum.variables import ids_of, undeclared_id, variables_of
 
@@ -68,36 +67,8 @@ def rejection_of(execution: HostedExecution, told: HostedEvent | None = None) ->
     kind = "" if execution.error is None else execution.error.type
     code = code_of(reason, kind)
     raw_data = _raw_data(told, code) if told is not None else None
-    return Rejection(code, _message(execution, reason), raw_data)
-
-
-def _message(execution: HostedExecution, reason: HostedReason) -> str:
     said = "" if execution.error is None else execution.error.message
-    match reason:
-        case HostedReason.raised:
-            return said or "the workflow was rejected"
-        case HostedReason.timed_out:
-            return said or "the workflow took longer than it may"
-        case HostedReason.cancelled:
-            return execution.output or "the workflow was cancelled"
-        case HostedReason.not_json:
-            return f"an output is no JSON value{_because(said)}"
-        case HostedReason.too_large:
-            return f"the outputs are larger than a result may be{_because(said)}"
-        case HostedReason.exited:
-            return f"the process that ran the workflow ended before it did{_because(said)}"
-        case HostedReason.lost:
-            return f"the worker that ran the workflow was lost, at the last attempt that it may have{_because(said)}"
-        case HostedReason.deployment_deleted:
-            return "the deployment was deleted before the workflow ran"
-        case HostedReason.expired:
-            return "the workflow had expired before it ran"
-        case _:
-            assert_never(reason)
-
-
-def _because(said: str) -> str:
-    return f": {said}" if said else ""
+    return Rejection(code, said_of(reason, said, execution.output), raw_data)
 
 
 def _raw_data(told: HostedEvent, code: str) -> Any:
