@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from itertools import islice
 
 import httpx
 import pytest
@@ -164,7 +165,21 @@ def test_places_that_are_not_there(client, name):
             assert found in (200, 204, 400, 404, 405), (name, asked, found)
 
 
-@pytest.mark.parametrize("name", [name for name in ROUTES if name.startswith("GET")])
+ASKS = (
+    "events",
+    "deployments",
+    "tags",
+    "releases",
+    "batches",
+    "executions",
+    "detail",
+    "pull",
+    "endpoints",
+    "deliveries",
+)
+
+
+@pytest.mark.parametrize("name", [name for name in ROUTES if name.startswith("GET") and name.endswith(ASKS)])
 def test_words_of_a_query(client, name):
     one = ROUTES[name]
     path = filled(one.path)
@@ -188,7 +203,8 @@ def test_bodies(client, name):
         sent(body)
     known = GOOD.get(name)
     assert known is None or json.loads(json.dumps(known)) == known
-    for body in () if known is None else spoilt(known):
+    same = known is SUBMISSION and not path.endswith("async")  # read as that one reads it
+    for body in () if known is None else islice(spoilt(known), None, None, 7 if same else 1):
         sent(body)
     if known is not None:
         sent(json.dumps(known | {"unknown": [1], "": None}).encode(), **{"content-type": "text/plain"})
