@@ -7,15 +7,19 @@ import asyncio
 import pytest
 
 from stook.core.deployment import NotDeployed
+from stook.core.errors import Conflict
 from stook.core.hosted import hosted_queue, hosted_task, key_name
 from stook.core.hosted_reason import DEPLOYMENT_DELETED
+from stook.core.retry_scope import RetryScope
 from stook.core.states import State
 from stook.engine.catalogue import Catalogue
 from stook.engine.deployment_upkeep import tidy_deployments
 from stook.engine.keys import Keys
+from stook.store.script.change import NewInput, edit_item
 from stook.store.script.deployment_end import end_pinned
 from stook.store.script.pause import pause
-from tests.contract.batches import batch_of, send, states_of, submit_items, succeed, take
+from stook.store.script.retry import retry
+from tests.contract.batches import batch_of, fail, send, states_of, submit_items, succeed, take, take_one
 from tests.contract.deployed import Hosting, app, pinned
 
 DAY = 86_400
@@ -218,3 +222,46 @@ async def test_deleting_and_submitting_and_working_at_the_same_time_loses_nothin
         found = await batch_of(store, batch)
         assert found.phase == "closed"
         assert found.succeeded + found.cancelled == 5
+
+
+async def failed_on(store, deployment):
+    batch = await pinned(store, deployment, 2)
+    one = await take_one(store, 2, tasks=await tasks_of(deployment))
+    await send(store, fail(one, 0, retryable=False), succeed(one, [1]))
+    return batch
+
+
+async def test_a_retry_has_a_stopped_deployment_served_again_until_it_is_done(store, hosting):
+    old = await hosting.deploy()
+    batch = await failed_on(store, old)
+    new = await hosting.deploy()
+    assert [one.deployment.id for one in await hosting.code.hosted()] == [new.id]
+    mark = store.store.mark()
+    assert await store.write(retry, batch, RetryScope()) == 1
+    assert await store.store.wait(("deployments",), 0, mark), "hosts hear of it"
+    found = {one.deployment.id: one.unfinished for one in await hosting.code.hosted()}
+    assert found == {old.id: True, new.id: False}
+    await send(store, succeed(await take_one(store, tasks=await tasks_of(old))))
+    assert [one.deployment.id for one in await hosting.code.hosted()] == [new.id]
+
+
+@pytest.mark.parametrize("why", ["deleted", "not kept any more"])
+async def test_a_retry_on_code_that_is_gone_is_refused_and_changes_nothing(store, hosting, why):
+    old = await hosting.deploy()
+    batch = await failed_on(store, old)
+    await hosting.deploy()
+    if why == "deleted":
+        await hosting.deployments.delete("default", old.id)
+    else:
+        store.clock.advance(8 * DAY)
+        await hosting.code.upkeep()
+    before = await states_of(store, batch)
+    for act in (
+        lambda: store.write(retry, batch, RetryScope()),
+        lambda: store.write(edit_item, batch, NewInput(0, b"7"), again=True),
+    ):
+        with pytest.raises(Conflict, match=f"deployment {old.id}.* {why}"):
+            await act()
+    assert await states_of(store, batch) == before
+    names = {one.name for one in await Catalogue(store, "default").list()}
+    assert not names & set(await tasks_of(old)), "nothing more is submitted to it"

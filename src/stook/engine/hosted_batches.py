@@ -28,6 +28,7 @@ from stook.engine.options import Block, Options
 from stook.store.script.batch_row import decode_policy
 from stook.store.script.external_ids import ExternalIdsHeld, external_key
 from stook.store.script.hosted_end import cancel_hosted_batch
+from stook.store.script.needs_code import needs_code
 from stook.store.script.read.hosted_batches import HostedFilter
 from stook.store.script.read.hosted_jobs import HostedJob, list_hosted_jobs, show_hosted_job
 from stook.store.script.read.hosted_pages import hosted_items_from
@@ -137,8 +138,8 @@ class HostedBatches:
         self, project: str, batch_id: str, *, resolved: Resolved | None = None
     ) -> HostedBatch | ExternalIdHeld | None:
         """A new batch of the payloads of those that ended and did not succeed, under the same terms, on the same
-        deployment if no other is given. External ids stay with the first ones. None: there is no such batch, or nothing
-        to do."""
+        deployment if no other is given, which may have stopped; `Conflict` where it was deleted, or its code is not
+        kept any more. External ids stay with the first ones. None: there is no such batch, or nothing to do."""
         found = await self._find(project, batch_id)
         if found is None:
             return None
@@ -150,6 +151,8 @@ class HostedBatches:
         if not payloads:
             return None
         view = found.view
+        if resolved is None:
+            await self._engine_of(project).store.write(needs_code, view.task)
         again = resolved or _resolved(found)
         options = Options(
             name=view.name,

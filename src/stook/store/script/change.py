@@ -20,6 +20,7 @@ from stook.core.states import State
 from stook.store.script.batch_row import lock_batch, save_batches
 from stook.store.script.cancel_items import cancel_items
 from stook.store.script.chunk_lane import change_lanes
+from stook.store.script.needs_code import needs_code
 from stook.store.script.reopen import check_reopens, reopen
 from stook.store.statement import All, Each, Many, Now
 
@@ -64,6 +65,7 @@ def edit_item(batch_id: bytes, new: NewInput, *, again: bool, actor: str | None 
     now: int = yield Now()
     if again and state in _ENDED_BADLY:
         check_reopens(batch)
+        yield from needs_code(batch.task)
         yield from reopen(batch, now, RetryScope(states=RETRYABLE, indexes=(new.index,)), None)
     yield from change_inputs(batch, now, [new], actor)
     yield from save_batches([batch])

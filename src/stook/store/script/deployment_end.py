@@ -47,6 +47,7 @@ def delete_deployment(project: str, deployment_id: str) -> Script[bool]:
     else:
         change_state(row, DeploymentEvent.fail, _UNBUILT)
     yield from save_deployments([row], now)
+    yield Run("drop_hosted_tasks", (row.project, *task_prefix(row.id)))
     return True
 
 
@@ -89,7 +90,7 @@ def spent(arriving: int, resting: int, limit: int = 100) -> Script[list[Deployme
 
 
 def drop_deployment(deployment_id: str) -> Script[None]:
-    """Its archive is gone: with it go its environment, its log and its tasks."""
+    """Its archive is gone: with it go its environment, its log and its tasks, if those are there still."""
     row = (yield from lock_deployments((deployment_id,))).get(deployment_id)
     if row is None:
         return

@@ -9,6 +9,7 @@ import msgspec
 from stook.core.errors import OptionError
 from stook.store.script.batch_row import lock_batch, save_batches
 from stook.store.script.change import NewInput, change_inputs
+from stook.store.script.needs_code import needs_code
 from stook.store.script.probe import Probe
 from stook.store.script.reopen import check_reopens, in_scope, reopen
 from stook.store.statement import Now
@@ -34,11 +35,12 @@ def retry(
 ) -> Script[int]:
     """Reopens the batch for the executions of `scope`; returns how many were queued now. With `probe`, so many go
     first and the rest follows on its own once half of them have succeeded. What is not in `scope` any more (already
-    retried) is passed over; a batch being cancelled is a `Conflict`. `inputs` are new ones, for executions in scope:
-    any other is an `OptionError`, or, with `exact` False, passed over."""
+    retried) is passed over; a batch being cancelled is a `Conflict`, and so is one whose deployment is gone. `inputs`
+    are new ones, for executions in scope: any other is an `OptionError`, or, with `exact` False, passed over."""
     batch = yield from lock_batch(batch_id)
     now: int = yield Now()
     check_reopens(batch)
+    yield from needs_code(batch.task)
     if inputs:
         yield from _change(batch, now, scope, inputs, exact=exact, actor=actor)
     count, end = yield from reopen(batch, now, scope, probe)
