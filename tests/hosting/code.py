@@ -66,6 +66,8 @@ async def run(
     execution="0192f0c1-7b7e-7000-8a2b-3c4d00000000",
 ):
     given = None if payload is ... else json.dumps(payload)
-    frame = {"id": execution, "app": app, "action": module + action, "payload": given, "context": {"metadata": {}}}
+    attempt = {"attempt": 2, "max_attempts": 3, "queue": "stook/app", "created_at": 0, "fence": 7, "parent": None}
+    context = {"metadata": {}, "timeout": None, "tags": ["new"], **attempt}
+    frame = {"id": execution, "app": app, "action": module + action, "payload": given, "context": context}
     async with asyncio.timeout(PATIENCE):
         return await replica.run(frame, sink)

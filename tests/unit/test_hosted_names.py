@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from stook.core.deployment_labels import (
     unfit,
 )
 from stook.core.hosted import HostedTask, hosted_policy, hosted_task, read_hosted_task, task_prefix, version_id
+from stook.core.policy import BatchConfig, ConcurrencyLimit, RateLimit, TaskPolicy
 
 ids = st.uuids().map(str)
 names = st.text(min_size=1).filter(lambda text: "\0" not in text)
@@ -129,3 +131,26 @@ def test_of_the_same_name_the_last_is_meant():
 def test_code_without_an_app_is_not_hosted():
     assert unfit("kernel", ONE, []) == "the code defines no app"
     assert unfit("kernel", ONE, [App("a")]) is None
+
+
+def test_stooks_own_tasks_are_run_as_their_code_says():
+    own = TaskPolicy(max_attempts=5, timeout=3)
+    assert hosted_policy("stook", "a", Action("x", policy=own)) == msgspec.structs.replace(own, queue="stook/a")
+    named = TaskPolicy(queue="gpu")
+    assert hosted_policy("stook", "a", Action("x", policy=named)) == named
+    assert hosted_policy("kernel", "a", Action("x", timeout=7, policy=own)) == TaskPolicy(
+        queue="kernel/a", max_attempts=1, rerun_lost=False, timeout=7
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        (TaskPolicy(batch=BatchConfig(size=3)), "it has batch="),
+        (TaskPolicy(limits=(ConcurrencyLimit(2, key="(main.tenant)"),)), "is the function main.tenant"),
+        (TaskPolicy(rates=(RateLimit(2, 1, units="(main.size)"),)), "is the function main.size"),
+    ],
+)
+def test_terms_that_only_the_program_that_defines_a_task_can_keep_are_not_hosted(policy, reason):
+    assert reason in unfit("stook", ONE, [App("a", (Action("x", policy=policy),))])
+    assert unfit("stook", ONE, [App("a", (Action("x", policy=TaskPolicy(queue="gpu")),))]) is None

@@ -22,6 +22,7 @@ import msgspec
 
 from stook.core.errors import OptionError
 from stook.core.hosted import Dialect
+from stook.core.policy import TaskPolicy
 
 __all__ = [
     "MOST_LOSSES",
@@ -107,12 +108,13 @@ class Source(msgspec.Struct, frozen=True):
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     """Schemas are JSON Schema, None where nothing is known; `timeout` seconds of one attempt, None: what the
-    submission says."""
+    submission says. `policy`: what its code says of how it is run, None where nothing can be said."""
 
     name: str
     input_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
     timeout: float | None = None
+    policy: TaskPolicy | None = None
 
 
 class App(msgspec.Struct, frozen=True):

@@ -15,10 +15,13 @@ import msgspec
 
 from stook.core.deployment import App, NotDeployed
 from stook.core.hosted import Dialect, hosted_queue, hosted_task
+from stook.core.lanes import is_function, keys_of, units_of
 from stook.core.policy import MAX_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stook.core.policy import TaskPolicy
 
 __all__ = [
     "DEFAULT_LABEL",
@@ -107,6 +110,21 @@ def unfit(dialect: Dialect, deployment_id: str, apps: Sequence[App]) -> str | No
                 return f"the name of action {action.name[:200]!r} of app {app.name!r} is empty or too long"
             if not _storable(app.name + action.name):
                 return f"action {action.name!r} of app {app.name!r} holds a character that no database keeps"
+            if action.policy is not None and (term := _unhosted(action.policy)) is not None:
+                return f"task {action.name!r} of app {app.name!r} cannot be hosted: {term}"
+    return None
+
+
+def _unhosted(policy: TaskPolicy) -> str | None:
+    """What only works where the program that submits is the one that defines the task."""
+    if policy.batch is not None:
+        return "it has batch=, and hosted tasks take one payload a call: leave it out"
+    functions = [key for key in (*keys_of(policy), *units_of(policy)) if is_function(key)]
+    if functions:
+        return (
+            f"a key of its concurrency= or rate_limit= is the function {functions[0][1:-1]}, which nobody who submits "
+            "can call: give a path into the payload"
+        )
     return None
 
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from stook.core.policy import TaskPolicy
+
+if TYPE_CHECKING:
+    from stook.core.deployment import Action
 
 __all__ = [
     "Dialect",
@@ -31,6 +34,7 @@ __all__ = [
 
 Dialect = Literal["kernel", "vellum", "stook"]
 
+_UNNAMED: Final = TaskPolicy().queue
 _TASK: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/([^/]+)/([^/]+)")
 
 
@@ -70,10 +74,15 @@ def hosted_queue(dialect: Dialect, app: str) -> str:
     return f"{dialect}/{app}"
 
 
-def hosted_policy(dialect: Dialect, app: str, timeout: float | None = None) -> TaskPolicy:
-    """Nothing is run again because it failed. What was lost with its worker begins again elsewhere, but not for Kernel:
-    there an invocation runs once. `timeout` in seconds. `ConfigError` for a queue's name that is too long."""
+def hosted_policy(dialect: Dialect, app: str, action: Action | None = None) -> TaskPolicy:
+    """Of stook's own tasks what their code says; a queue of its own is the project's queue of that name. Of others
+    nothing is run again because it failed. What was lost with its worker begins again elsewhere, but not for Kernel:
+    there an invocation runs once. `ConfigError` for a queue's name that is too long."""
     queue = hosted_queue(dialect, app)
+    own = None if action is None or dialect != "stook" else action.policy
+    if own is not None:
+        return own if own.queue != _UNNAMED else msgspec.structs.replace(own, queue=queue)
+    timeout = None if action is None else action.timeout
     return TaskPolicy(queue=queue, max_attempts=1, rerun_lost=dialect != "kernel", timeout=timeout)
 
 

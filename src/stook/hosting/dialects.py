@@ -130,7 +130,7 @@ def _context(deployment: Deployment, one: Invocation) -> dict[str, Any]:
             )
             return run_context(facts, None if one.timeout is None else one.timeout * _TIMEOUT_MARGIN)
         case "stook":
-            return {"metadata": one.metadata}
+            return {"metadata": one.metadata, "timeout": one.timeout, **msgspec.to_builtins(one.attempt)}
         case "kernel":
             return {}
 

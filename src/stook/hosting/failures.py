@@ -28,16 +28,20 @@ class ResultTooLarge(StookError):
 
 
 class ActionRaised(StookError):
-    """The code itself failed. `traceback_text` is what its own process says of where."""
+    """The code itself failed. `traceback_text` is what its own process says of where, `told_retryable` and `told_delay`
+    (seconds) what it says of whether and when it is to be tried again; None: nothing."""
 
     code: ClassVar[str] = "action_raised"
     traceback_text: str = ""
+    told_retryable: bool | None = None
+    told_delay: float | None = None
 
 
 def raised(told: Raised) -> ActionRaised:
     """To be returned, not raised: its type goes by the name that it has in its own process."""
     error = _kind(told.type[:_MOST_NAME].replace("\0", ""), told.code or ActionRaised.code)(told.message)
     error.traceback_text = told.traceback
+    error.told_retryable, error.told_delay = told.retryable, told.retry_after
     return error
 
 

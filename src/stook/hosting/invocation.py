@@ -11,7 +11,19 @@ from stook.core.hosted import read_hosted_task
 if TYPE_CHECKING:
     from stook.worker.context import Context
 
-__all__ = ["Invocation", "invocation_of"]
+__all__ = ["HostedAttempt", "Invocation", "invocation_of"]
+
+
+class HostedAttempt(msgspec.Struct, frozen=True):
+    """What the context of a handler says of it. `created_at` in microseconds."""
+
+    attempt: int
+    max_attempts: int
+    queue: str
+    created_at: int
+    fence: int
+    parent: str | None
+    tags: tuple[str, ...]
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -25,6 +37,7 @@ class Invocation(msgspec.Struct, frozen=True):
     timeout: float | None
     external_id: str | None
     metadata: dict[str, Any]
+    attempt: HostedAttempt
     actor: str | None = None
     """Who asked for it: JSON with `id` and `label`."""
 
@@ -45,5 +58,14 @@ def invocation_of(context: Context, payload: bytes) -> Invocation:
         timeout=assignment.timeout_of(offset),
         external_id=extras.external_id,
         metadata=metadata,
+        attempt=HostedAttempt(
+            context.attempt,
+            context.max_attempts,
+            context.queue,
+            assignment.created_at,
+            context.fence,
+            context.parent_id,
+            context.tags,
+        ),
         actor=hosted.get("actor"),
     )

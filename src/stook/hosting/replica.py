@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Died", "Done", "Loaded", "Raised", "Replica", "Unloadable", "how_it_ended"]
 
 _MOST_APPS: Final = 1000
+_LONGEST: Final = 366 * 86_400.0
 _LAST_GRACE: Final = 1.0
 """Seconds for a process that has closed its line to end by itself."""
 
@@ -51,13 +52,16 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Raised(msgspec.Struct, frozen=True):
-    """`code`: what kind of failure it is, where it is not simply the code's own."""
+    """`code`: what kind of failure it is, where it is not simply the code's own. `retryable`, and after how many
+    seconds: what the code has decided; None where it decides nothing."""
 
     type: str
     message: str
     traceback: str = ""
     code: str = ""
     output: str = ""
+    retryable: bool | None = None
+    retry_after: float | None = None
 
 
 class Died(msgspec.Struct, frozen=True):
@@ -131,12 +135,15 @@ class Replica:
             case {"op": "done", "output": str(output)}:
                 return Done(output)
             case {"op": "raised", "error": dict(error)}:
+                again, delay = error.get("retryable"), error.get("retry_after")
                 return Raised(
                     str(error.get("type") or "Error"),
                     str(error.get("message") or ""),
                     str(error.get("traceback") or ""),
                     str(error.get("code") or ""),
                     str(answer.get("output") or ""),
+                    again if isinstance(again, bool) else None,
+                    _seconds(delay),
                 )
             case _:
                 return await self._give_up("it answered something else than was asked")
@@ -212,6 +219,11 @@ def how_it_ended(ended: Exit, limits: ProcessLimits) -> str:
 
 def _mib(size: int) -> int:
     return round(size / 2**20)
+
+
+def _seconds(told: object) -> float | None:
+    number = isinstance(told, int | float) and not isinstance(told, bool)
+    return min(float(told), _LONGEST) if number and told >= 0 else None  # type: ignore[arg-type, operator]
 
 
 def _loaded(answer: dict[str, Any]) -> Loaded:

@@ -26,11 +26,13 @@ from stook.worker.context import Context  # noqa: TC001 -- `define` reads the an
 from stook.worker.definition import define
 from stook.worker.logs.captured import CapturedLog
 from stook.worker.runtime import WorkerRuntime
+from stook.worker.verdicts import Fail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from stook.core.deployment import App, Deployment, Hosted
+    from stook.core.policy import TaskPolicy
     from stook.hosting.event_keeper import EventKeeper
     from stook.hosting.output import Sink
     from stook.hosting.prepared import Prepared
@@ -79,10 +81,12 @@ class Served:
         self._flushing: asyncio.Task[None] | None = None
         self.pool = Pool(self._start, idle=options.idle, most_runs=options.most_runs, grace=options.grace)
         self.runtime: WorkerRuntime | None = None
+        self._policies: dict[str, TaskPolicy] = {}
 
     async def start(self) -> None:
         """Returns once its work is being claimed."""
         tasks = {task.name: task for app in self.deployment.apps for task in self._tasks(app)}
+        self._policies = {name: task.policy for name, task in tasks.items()}
         options = self._options
         self.runtime = WorkerRuntime(
             self._site.new_source(),
@@ -127,7 +131,7 @@ class Served:
             define(
                 self._handle,
                 name=hosted_task(deployment.id, app.name, action.name),
-                policy=hosted_policy(deployment.dialect, app.name, action.timeout),
+                policy=hosted_policy(deployment.dialect, app.name, action),
                 payload=msgspec.Raw,
                 returns=Any,
             )
@@ -149,7 +153,7 @@ class Served:
             self._logs.discard(sink)
 
     async def _run(self, ctx: Context, sink: RunLog, frame: dict[str, Any]) -> Any:
-        execution = ctx.execution_id
+        execution, policy = ctx.execution_id, self._policies[ctx.task]
         replica = await self.pool.borrow(sink)
         running = asyncio.ensure_future(replica.run(frame, sink, lambda event: self._events.take(execution, event)))
         told = asyncio.ensure_future(ctx.signal.wait())
@@ -158,37 +162,39 @@ class Served:
             if not running.done() and ctx.signal.reason == "shutdown":
                 await asyncio.wait({running})
             if not running.done():
-                await to_its_end(self._end(replica, running))
+                await to_its_end(self._end(replica, running, policy))
                 ctx.raise_if_cancelled()
             outcome = await running
             await self._events.kept()
         except asyncio.CancelledError:  # timed out, or the host goes
-            await to_its_end(self._end(replica, running))
+            await to_its_end(self._end(replica, running, policy))
             raise
         finally:
             told.cancel()
             self.pool.give_back(replica)
-        return self._judged(outcome)
+        return self._judged(outcome, policy)
 
-    async def _end(self, replica: Replica, running: asyncio.Task[Done | Raised | Died]) -> None:
+    async def _end(self, replica: Replica, running: asyncio.Task[Done | Raised | Died], policy: TaskPolicy) -> None:
         """What it still tells is taken while it ends."""
-        await replica.stop(self._options.grace)
+        await replica.stop(min(policy.cancel_grace, self._options.grace))
         with contextlib.suppress(Exception):
             await running
         await self._events.kept()
 
-    def _judged(self, outcome: Done | Raised | Died) -> Any:
+    def _judged(self, outcome: Done | Raised | Died, policy: TaskPolicy) -> Any:
         """What the handler answers: an error is returned, so that it is recorded as it is."""
         match outcome:
             case Done(output):
                 size = len(output.encode())
                 if size > self._options.result:
-                    return ResultTooLarge(f"the result has {size} bytes of JSON, the limit is {self._options.result}")
+                    limit = self._options.result
+                    error = ResultTooLarge(f"the result has {size} bytes of JSON, the limit is {limit}")
+                    return Fail(error, retry=False)
                 return msgspec.Raw(output.encode())
             case Raised():
                 return raised(outcome)
             case Died(how):
-                return ProcessExited(f"the process that ran it {how}")
+                return Fail(ProcessExited(f"the process that ran it {how}"), retry=policy.rerun_lost)
 
     async def _start(self, sink: Sink | None) -> Replica:
         replica, answer = await self.prepared.start(await self.environment(), sink)

@@ -27,13 +27,17 @@ class HandlerFailure(StookError):
 def failed(
     offset: int, error: BaseException | str, policy: RetryPolicy, *, duration: int = 0, retry: bool = True
 ) -> Trouble:
-    """A failed attempt. It is not tried again if `retry` is false or the error or the policy says so.
+    """A failed attempt. It is not tried again if `retry` is false or the error or the policy says so; an error that
+    comes from another process may bring what was said there, as `told_retryable` and `told_delay`.
 
     `duration` in microseconds.
     """
     if isinstance(error, str):
         error = HandlerFailure(error)
     kind, message = type_name(type(error)), message_of(error)
+    again = getattr(error, "told_retryable", None)
+    if again is None:
+        again = not isinstance(error, NonRetryable) and is_retried(type(error), policy)
     return Trouble(
         offset,
         "failed",
@@ -42,8 +46,8 @@ def failed(
         traceback=traceback_of(error),
         fingerprint=fingerprint(kind, message, own_frame(frames_of(error))),
         code=error.code if isinstance(error, StookError) else "handler_error",
-        retryable=retry and not isinstance(error, NonRetryable) and is_retried(type(error), policy),
-        retry_after=error.delay if isinstance(error, RetryAfter) else None,
+        retryable=retry and again,
+        retry_after=error.delay if isinstance(error, RetryAfter) else getattr(error, "told_delay", None),
         duration=duration,
     )
 

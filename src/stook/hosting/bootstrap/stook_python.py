@@ -3,27 +3,34 @@
     host ──load──▶ environment variables, entrypoint, its `stook.App`s ──loaded──▶ host
          ──run───▶ handler ──done, raised──▶                                       (one at a time)
 
-Needs stook in its environment. A task has its payload, its types and its context here, and no store behind it: what
-outlives an attempt (steps, sleeps, children, events) says that it is not to be had.
+Needs stook in its environment. A task has its payload, its types, its context and its terms here, and no store behind
+it: one that uses what outlives an attempt (steps, sleeps, children, events), or that other things than calls start, is
+refused when it is loaded, as far as that can be seen in its code, and else fails for good when it does.
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import contextlib
 import ctypes
 import importlib
 import importlib.util
+import inspect
 import json
 import logging
 import os
+import signal
 import socket
 import struct
 import sys
+import textwrap
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from types import ModuleType
 
 __all__ = ["main"]
@@ -31,6 +38,14 @@ __all__ = ["main"]
 PR_SET_DUMPABLE = 4
 _SIZE = struct.Struct(">I")
 _HERE = str(os.path.abspath(__file__))
+DURABLE = frozenset(
+    (
+        *("step", "sleep", "sleep_until", "checkpoint", "last_checkpoint", "version", "invoke", "call", "gather"),
+        *("invoke_many", "wait_for_event", "emit", "cancel", "schedule", "unschedule", "heartbeat"),
+    )
+)
+"""Of a context: what needs a store."""
+OWN = "run it with a worker of your own: stook worker MODULE"
 
 
 def main() -> None:
@@ -54,12 +69,12 @@ def main() -> None:
         send(line, {"op": "failed", "error": told(error, load["path"])})
         return
     send(line, {"op": "loaded", "apps": found})
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, Customs(runner) as customs:
         while True:
-            run = receive(line)
+            run = customs.receive(line)
             if run is None:
                 return
-            answer = call(apps, runner, run, load["most"], load["path"])
+            answer = call(apps, runner, customs, run, load["most"], load["path"])
             for stream in (sys.stdout, sys.stderr):
                 try:
                     stream.flush()
@@ -101,59 +116,176 @@ def apps_of(module: ModuleType) -> dict[str, Any]:
 
 
 def action(task: Any) -> dict[str, Any]:
-    from stook.core.errors import ConfigError
+    import msgspec
+
     from stook.wiring.task_entry import entry_of
 
     definition = task.definition(processes=False)
-    if definition.batched:
-        raise ConfigError(
-            f"task {task.name!r} is batched: hosted tasks take one payload a call", hint="leave out batch="
-        )
+    check_hosted(task, definition)
     schema = entry_of(task.name, definition).schema
-    given = None if schema is None else json.loads(schema)
-    return {"name": task.name, "input_schema": given, "timeout": definition.policy.timeout}
+    policy = json.loads(msgspec.json.encode(definition.policy))
+    return {
+        "name": task.name,
+        "input_schema": None if schema is None else json.loads(schema),
+        "timeout": definition.policy.timeout,
+        "policy": policy,
+    }
 
 
-def call(apps: dict[str, Any], runner: asyncio.Runner, run: dict[str, Any], most: int, root: str) -> dict[str, Any]:
-    from stook.core.ids import batch_of, index_of, parse_id
-    from stook.worker.answer import answer
-    from stook.worker.assignment import Assignment
-    from stook.worker.source import Trouble
+def check_hosted(task: Any, definition: Any) -> None:
+    """`ConfigError` for what a hosted task cannot have. What its policy cannot hold is refused by who publishes it."""
+    from stook.core.errors import ConfigError
+    from stook.core.triggers import Invocable
 
-    try:
-        definition = apps[run["app"]].tasks[run["action"]].definition(processes=False)
-        policy, at = definition.policy, parse_id(run["id"])
-        now = time.time_ns() // 1000
-        assignment = Assignment(
-            batch_of(at),
-            index_of(at),
-            definition.name,
-            policy.queue,
-            1,
-            1,
-            policy.timeout,
-            now,
-            run["context"]["metadata"],
+    for trigger in definition.triggers:
+        if not isinstance(trigger, Invocable):
+            raise ConfigError(
+                f"task {task.name!r} has triggers=, {type(trigger).__name__} among them: only calls start hosted tasks",
+                hint=f"leave triggers= out and start it from outside, or {OWN}",
+            )
+    if definition.strict_steps:
+        raise ConfigError(
+            f"task {task.name!r} has strict_steps=True: hosted tasks have no steps", hint=f"leave it out, or {OWN}"
         )
+    if not definition.batched:
+        for name, line in durable_uses(definition):
+            raise ConfigError(
+                f"task {task.name!r} uses ctx.{name} (line {line}): a hosted execution remembers nothing between its "
+                "attempts, and has no children or events",
+                hint=f"leave it out, or {OWN}",
+            )
+
+
+def durable_uses(definition: Any) -> Iterator[tuple[str, int]]:
+    """(name, line) of what needs a store, where the handler itself names it."""
+    if not definition.parameters.context:
+        return
+    try:
+        handler = inspect.unwrap(definition.handler)
+        lines, first = inspect.getsourcelines(handler)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return
+    given = list(inspect.signature(handler).parameters)
+    context = given[0 if definition.parameters.takes == "nothing" else 1]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute) or node.attr not in DURABLE:
+            continue
+        if isinstance(node.value, ast.Name) and node.value.id == context:
+            yield node.attr, first + node.lineno - 1
+
+
+class Customs:
+    """What apps give the contexts of their handlers, made when it is first asked for and left at the end."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+        self._leaving = contextlib.AsyncExitStack()
+        self._made: dict[str, Mapping[str, Any]] = {}
+        self._entered = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._leaving.aclose())
+
+    def of(self, app: Any) -> Mapping[str, Any]:
+        from stook.wiring.custom_context import entered
+
+        if app.name not in self._made:
+            self._entered = self._entered or callable(app.context)
+            self._made[app.name] = self._runner.run(entered(app.context, self._leaving))
+        return self._made[app.name]
+
+    def receive(self, line: socket.socket) -> Any:
+        """Ended while it rests, the process leaves what it has entered."""
+        if not self._entered or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            return receive(line)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
+            return receive(line)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def call(
+    apps: dict[str, Any], runner: asyncio.Runner, customs: Customs, run: dict[str, Any], most: int, root: str
+) -> dict[str, Any]:
+    from stook.worker.answer import answer
+    from stook.worker.source import Trouble
+    from stook.worker.trouble import failed
+
+    app = apps[run["app"]]
+    definition = app.tasks[run["action"]].definition(processes=False)
+    retry = definition.policy.retry
+    try:
+        assignment = assignment_of(definition, run)
         payload = definition.reader.read((run["payload"] or "null").encode())
-        context = None if definition.context is None else definition.context(assignment, 0)
+        context = None
+        if definition.context is not None:
+            context = definition.context(assignment, 0, durable=nothing_remembered(definition), custom=customs.of(app))
         value = definition.handler(*definition.arguments(payload, assignment, 0, context))
         if definition.is_async:
             value = runner.run(value)
-        ended = answer(value, definition.encode, policy.retry, 0)
+        ended = answer(value, definition.encode, retry, 0)
     except BaseException as error:
-        found = told(error, root)
-        sys.stderr.write(found["traceback"])
-        return {"op": "raised", "error": found}
+        ended = error
+        sys.stderr.write(told(error, root)["traceback"])
     if isinstance(ended, BaseException):
-        return {"op": "raised", "error": told(ended, root)}
-    if isinstance(ended, Trouble):
-        error_ = {"type": ended.type, "message": ended.message, "traceback": ended.traceback}
+        judged = failed(0, ended, retry)
+        error_ = {**told(ended, root), "retryable": judged.retryable, "retry_after": judged.retry_after}
         return {"op": "raised", "error": error_}
+    if isinstance(ended, Trouble):
+        error_ = {"type": ended.type, "message": ended.message, "traceback": ended.traceback, "code": ended.code}
+        return {"op": "raised", "error": {**error_, "retryable": ended.retryable, "retry_after": ended.retry_after}}
     if len(ended) > most:
-        message = f"the result has {len(ended)} bytes of JSON, the limit is {most}"
-        return {"op": "raised", "error": {"type": "ResultTooLarge", "message": message, "code": "result_too_large"}}
+        error_ = {
+            "type": "ResultTooLarge",
+            "message": f"the result has {len(ended)} bytes of JSON, the limit is {most}",
+        }
+        return {"op": "raised", "error": {**error_, "code": "result_too_large", "retryable": False}}
     return {"op": "done", "output": ended.decode()}
+
+
+def assignment_of(definition: Any, run: dict[str, Any]) -> Any:
+    from stook.core.extras import ItemExtras
+    from stook.core.ids import batch_of, index_of, parse_id
+    from stook.worker.assignment import Assignment
+
+    at, given = parse_id(run["id"]), run["context"]
+    return Assignment(
+        batch_of(at),
+        index_of(at),
+        definition.name,
+        given["queue"],
+        given["attempt"],
+        given["max_attempts"],
+        given["timeout"],
+        given["created_at"],
+        given["metadata"],
+        {0: ItemExtras(tags=tuple(given["tags"]), parent=given["parent"])},
+        given["fence"],
+    )
+
+
+def nothing_remembered(definition: Any) -> Any:
+    from stook.core.errors import UnsupportedByBackend
+    from stook.worker.verdicts import NonRetryable
+
+    class NotHosted(NonRetryable, UnsupportedByBackend):
+        """It would be so at each attempt."""
+
+        code = UnsupportedByBackend.code
+
+    def refuse(_: object) -> Any:
+        raise NotHosted(
+            f"task {definition.name!r} is hosted: an execution of it remembers nothing between its attempts, and has "
+            "no children or events",
+            hint=OWN,
+        )
+
+    return refuse
 
 
 def told(error: BaseException, root: str) -> dict[str, Any]:

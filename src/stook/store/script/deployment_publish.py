@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["move_label", "publish", "version_of"]
 
+_encode = msgspec.json.Encoder(order="sorted").encode
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -98,9 +99,10 @@ def _register(row: DeploymentRow, apps: Sequence[App], between: int) -> Script[N
         actions = msgspec.json.encode(app.actions).decode()
         listed.append((row.id, app.name, row.project, row.dialect, app.name.lower(), names, actions))
         for action in app.actions:
-            policy = hosted_policy(dialect, app.name, action.timeout)
+            policy = hosted_policy(dialect, app.name, action)
             said = msgspec.json.encode(policy).decode()
-            tasks.append((hosted_task(row.id, app.name, action.name), policy.queue, said, None))
+            schema = None if action.policy is None or action.input_schema is None else _encode(action.input_schema)
+            tasks.append((hosted_task(row.id, app.name, action.name), policy.queue, said, schema))
     yield Many("insert_hosted_app", listed)
     if tasks:
         yield from see_tasks(tasks, between, row.project)
