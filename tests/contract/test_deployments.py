@@ -10,7 +10,9 @@ import pytest
 from stook.core.deployment import Action, App, DeploymentState, Source
 from stook.core.errors import Conflict, NotFound, OptionError, StoreError
 from stook.core.hosted import hosted_queue, hosted_task
+from stook.engine.actions import Actions
 from stook.engine.catalogue import Catalogue
+from stook.engine.requests import Requests, Ticket
 from tests.contract.deployed import Hosting, app
 
 
@@ -265,3 +267,20 @@ async def test_a_store_in_which_somebody_is_slow_shows_no_half_of_it(store, host
     hosting.deployments._archives._blobs.put = looking
     await hosting.create()
     assert seen == [None, None, []]
+
+
+async def test_one_that_was_made_and_not_answered_is_found_again_under_its_key(store, hosting):
+    """Its server died between the two: who sends it again gets that one, and nothing of the second is left."""
+    made = []
+    for _ in range(2):
+        ticket = await Requests(store, "default").begin("key", "POST", "/deployments", "digest")
+        assert isinstance(ticket, Ticket)
+        by = Actions(store, "default").recording("deploy", None, "", "me", ticket=ticket)
+        made.append(await hosting.create(by=by))
+        store.clock.advance(3600)
+    assert made[1] == made[0]
+    assert [one.id for one in (await hosting.deployments.list("default")).items] == [made[0].id]
+    (rows,) = await store.tables.fetch("select count(*) from hosted_deployment")
+    assert rows[0][0] == 1
+    (action,) = await Actions(store, "default").list()
+    assert action.scope == f"deployment {made[0].id} under latest"

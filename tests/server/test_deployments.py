@@ -265,3 +265,31 @@ def test_an_archive_has_a_limit(where, monkeypatch):
         files = {"archive": ("a.zip", large)}
         refused(served.client.post(DEPLOYMENTS, data=FORM, files=files), 413, "body_too_large")
         assert deploy(served.client).status_code == 201
+
+
+def test_an_idempotency_key_makes_one_deployment_however_the_same_is_sent(encrypting, served):
+    client, words = served.client, {"entrypoint": "main.py", "env": '{"A": "1", "B": "2"}'}
+
+    def send(key, archive=None, **other):
+        files = {"archive": ("code.zip", zipped() if archive is None else archive, "application/zip")}
+        return client.post(DEPLOYMENTS, data=words | other, files=files, headers={"idempotency-key": key})
+
+    first, again = send("one"), send("one", env='{"B":"2","A":"1"}')
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.request.headers["content-type"] != first.request.headers["content-type"], "another boundary"
+    for other in ({"archive": zipped({"main.py": ""})}, {"label": "v2"}, {"env": "{}"}):
+        refused(send("one", **other), 409, "key_conflict")
+    whole = [
+        client.post(DEPLOYMENTS, params=FORM, content=zipped(), headers=ZIP | {"idempotency-key": "two"})
+        for _ in range(2)
+    ]
+    assert [one.json()["id"] for one in whole] == [whole[0].json()["id"]] * 2
+    assert send("three", entrypoint="nowhere.py").status_code == 400
+    third = send("three")
+    assert third.status_code == 201, "what was refused leaves the key free"
+    ids = [one["id"] for one in client.get(DEPLOYMENTS).json()["data"]]
+    assert sorted(ids) == sorted(one.json()["id"] for one in (first, whole[0], third))
+    scopes = [one["scope"] for one in client.get("/api/v1/actions").json()["data"]]
+    assert scopes[-1] == f"deployment {first.json()['id']} under latest"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from stook.core.deployment import Deployment, DeploymentState, NotDeployed, Page, Source
+from stook.core.deployment import AppVersion, Deployment, DeploymentState, NotDeployed, Page, Source
 from stook.core.errors import NotFound, OptionError
 from stook.core.hosted_reason import DEPLOYMENT_DELETED
 from stook.engine.deployment_archive import Archives, Stored
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    from stook.core.deployment import AppVersion, DeploymentLogLine, Resolved, Runtime
+    from stook.core.deployment import DeploymentLogLine, Resolved, Runtime
     from stook.core.hosted import Dialect
     from stook.engine.blobs import Blobs
     from stook.engine.recording import Recording
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Deployments", "Seal", "no_such_deployment"]
 
 _MOST_ENTRYPOINT: Final = 4096
+_MOST_SCOPE: Final = 200
 _MOST_REASON: Final = 65_536
 _FURTHEST: Final = 2**31
 _NOTHING: Final[Page[Any]] = Page([], more=False)
@@ -84,7 +85,8 @@ class Deployments:
         (`Conflict` if it is taken), else one is made. `failed`: there is nothing to build, this is why.
 
         `OptionError` for a label or a variable that cannot be, `NoEncryptionKey` where there is nothing to seal with.
-        With `by`, an act is recorded in the transaction that does it.
+        With `by`, an act is recorded in the transaction that does it; where that was done before, under its idempotency
+        key, it is the deployment of then.
         """
         check_project(project)
         check_name("label", label)
@@ -124,11 +126,18 @@ class Deployments:
         try:
             stored = Stored("", 0) if archive is None else await self._archives.put(row.id, archive)
             there = partial(arrive, row.id, checksum or stored.sha256, stored.sha256, stored.size)
-            return await write_recorded(self._store, by, there, affected=_one)
+            made = await write_recorded(self._store, by, there, affected=_one, scope=_deployed, returns=Deployment)
         except BaseException:
-            await self._archives.drop(row.id)
-            await self._store.write(forget, row.id)
+            await self._forget(row)
             raise
+        if made.id != row.id:
+            await self._forget(row)
+        return made
+
+    async def _forget(self, row: DeploymentRow) -> None:
+        """It has not come whole."""
+        await self._archives.drop(row.id)
+        await self._store.write(forget, row.id)
 
     async def get(self, project: str, deployment_id: str) -> Deployment | None:
         """Deleted ones too."""
@@ -195,14 +204,22 @@ class Deployments:
         return await self._store.read(resolve, project, dialect, app, action, label)
 
     async def move_label(
-        self, project: str, dialect: Dialect, app: str, label: str, deployment_id: str
+        self,
+        project: str,
+        dialect: Dialect,
+        app: str,
+        label: str,
+        deployment_id: str,
+        *,
+        by: Recording | None = None,
     ) -> AppVersion | None:
         """Makes it a label of that deployment, whosever it was: one that loses its last label stops. None: there is no
-        running deployment of this id with such an app."""
+        running deployment of this id with such an app. `by` as in `create`."""
         check_name("label", label)
         if not (storable(app) and storable(deployment_id)):
             return None
-        return await self._store.write(move_label, project, dialect, app, label, deployment_id)
+        act = partial(move_label, project, dialect, app, label, deployment_id)
+        return await write_recorded(self._store, by, act, affected=_moved, returns=AppVersion | None)
 
     async def log(
         self, project: str, deployment_id: str, *, after: int = 0, since: int | None = None, most: int = 500
@@ -241,6 +258,14 @@ class Deployments:
 
 def _one(_: object) -> int:
     return 1
+
+
+def _moved(version: AppVersion | None) -> int:
+    return int(version is not None)
+
+
+def _deployed(made: Deployment) -> str:
+    return f"deployment {made.id} under {made.label}"[:_MOST_SCOPE]
 
 
 def no_such_deployment(deployment_id: str) -> NotFound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from stook.engine.hosted_policies import HostedPolicies
 from stook.engine.hosted_shown import HostedBatch, shown_batch
 from stook.engine.intake import BITE_ITEMS
 from stook.engine.options import Block, Options
+from stook.engine.recording import write_recorded
 from stook.store.script.batch_row import decode_policy
 from stook.store.script.external_ids import ExternalIdsHeld, external_key
 from stook.store.script.hosted_end import cancel_hosted_batch
@@ -36,8 +38,11 @@ from stook.store.script.read.hosted_pages import hosted_items_from
 if TYPE_CHECKING:
     from stook.core.hosted import Dialect
     from stook.core.policy import TaskPolicy
+    from stook.engine.recording import Recording
     from stook.engine.service import Engine
+    from stook.store.script.hosted_end import CancelledBatch
     from stook.store.script.submit import Created
+    from stook.store.statement import Script
 
 __all__ = ["HostedBatch", "HostedBatches"]
 
@@ -135,11 +140,12 @@ class HostedBatches:
                 yield await shown_whole(engine, items)
 
     async def retry_failed(
-        self, project: str, batch_id: str, *, resolved: Resolved | None = None
+        self, project: str, batch_id: str, *, resolved: Resolved | None = None, by: Recording | None = None
     ) -> HostedBatch | ExternalIdHeld | None:
         """A new batch of the payloads of those that ended and did not succeed, under the same terms, on the same
         deployment if no other is given, which may have stopped; `Conflict` where it was deleted, or its code is not
-        kept any more. External ids stay with the first ones. None: there is no such batch, or nothing to do."""
+        kept any more. External ids stay with the first ones. None: there is no such batch, or nothing to do. `by`:
+        that it was asked for is recorded before the batch is made."""
         found = await self._find(project, batch_id)
         if found is None:
             return None
@@ -151,8 +157,8 @@ class HostedBatches:
         if not payloads:
             return None
         view = found.view
-        if resolved is None:
-            await self._engine_of(project).store.write(needs_code, view.task)
+        act = partial(_wanted, view.task if resolved is None else None, len(payloads))
+        await write_recorded(self._engine_of(project).store, by, act, affected=int)
         again = resolved or _resolved(found)
         options = Options(
             name=view.name,
@@ -166,17 +172,23 @@ class HostedBatches:
         return await self._create(project, again, decode_policy(found.policy), blocks, options, extras)
 
     async def cancel(
-        self, project: str, batch_id: str, *, output: str | None = None, reason: str = "cancelled by user"
+        self,
+        project: str,
+        batch_id: str,
+        *,
+        output: str | None = None,
+        reason: str = "cancelled by user",
+        by: Recording | None = None,
     ) -> Ended | AlreadyEnded | None:
         """Nothing more starts, what runs is stopped; all of that ends cancelled, with this output. Again meanwhile:
-        nothing happens. None: there is no such batch."""
+        nothing happens. None: there is no such batch. With `by`, what was done is recorded in the transaction that does
+        it, with how many executions it ended or stops."""
         found = await self._find(project, batch_id)
         if found is None:
             return None
-        running = await self._engine_of(project).store.write(
-            cancel_hosted_batch, found.of.batch_id, output=output, reason=reason, project=project
-        )
-        return AlreadyEnded(State.cancelled) if running is None else Ended(running=running)
+        act = partial(cancel_hosted_batch, found.of.batch_id, output=output, reason=reason, project=project)
+        done = await write_recorded(self._engine_of(project).store, by, act, affected=_affected)
+        return AlreadyEnded(State.cancelled) if done is None else Ended(running=done.running)
 
     async def _create(
         self,
@@ -210,6 +222,17 @@ class HostedBatches:
             return await self._engine_of(project).store.read(show_hosted_job, project, batch_of(raw))
         except NotFound:
             return None
+
+
+def _wanted(task: str | None, count: int) -> Script[int]:
+    """Of the retried; None: their task is there."""
+    if task is not None:
+        yield from needs_code(task)
+    return count
+
+
+def _affected(done: CancelledBatch | None) -> int:
+    return 0 if done is None else done.count
 
 
 def _resolved(found: HostedJob) -> Resolved:

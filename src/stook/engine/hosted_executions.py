@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Required, TypedDict, Unpack
 
 import msgspec
@@ -17,6 +18,7 @@ from stook.core.states import TERMINAL, State
 from stook.engine.hosted_policies import HostedPolicies
 from stook.engine.hosted_shown import HOSTED, HostedExecution, shown_execution
 from stook.engine.options import Options
+from stook.engine.recording import write_recorded
 from stook.store.script.batch_row import read_batch
 from stook.store.script.external_ids import external_key, find_external
 from stook.store.script.finish import finish_item
@@ -37,7 +39,10 @@ if TYPE_CHECKING:
 
     from stook.core.deployment import Resolved
     from stook.core.hosted import Dialect
+    from stook.engine.recording import Recording
     from stook.engine.service import Engine
+    from stook.store.script.finish import Finished
+    from stook.store.script.hosted_end import Stopped
     from stook.store.script.read.hosted_items import HostedItem
     from stook.store.script.ticket import Ticket
 
@@ -191,8 +196,11 @@ class HostedExecutions:
             if behind is None:
                 return
 
-    async def finish(self, project: str, execution_id: str, *, output: str | None) -> Ended | AlreadyEnded | None:
-        """It has succeeded, with this output, whatever its code comes to. None: there is no such execution."""
+    async def finish(
+        self, project: str, execution_id: str, *, output: str | None, by: Recording | None = None
+    ) -> Ended | AlreadyEnded | None:
+        """It has succeeded, with this output, whatever its code comes to. None: there is no such execution. With `by`,
+        what was done is recorded in the transaction that does it."""
         engine, place = self._engine_of(project), _place(execution_id)
         if place is None or await self._show(engine, place) is None:
             return None
@@ -200,18 +208,26 @@ class HostedExecutions:
         large = len(result) > engine.blobs.inline
         if large:
             result = await engine.blobs.put(place[0], f"g{place[1]}", result)
-        done = await engine.store.write(finish_item, *place, result=result, form=form, blob=large, project=project)
+        act = partial(finish_item, *place, result=result, form=form, blob=large, project=project)
+        done = await write_recorded(engine.store, by, act, affected=_done)
         return Ended(running=False) if done.done else AlreadyEnded(done.state)
 
     async def cancel(
-        self, project: str, execution_id: str, *, output: str | None = None, reason: str = "cancelled by user"
+        self,
+        project: str,
+        execution_id: str,
+        *,
+        output: str | None = None,
+        reason: str = "cancelled by user",
+        by: Recording | None = None,
     ) -> Ended | AlreadyEnded | None:
         """It ends cancelled, with this output: at once where it waits, else when its worker has stopped it. None: there
-        is no such execution."""
+        is no such execution. `by` as in `finish`."""
         engine, place = self._engine_of(project), _place(execution_id)
         if place is None or await self._show(engine, place) is None:
             return None
-        done = await engine.store.write(cancel_hosted, *place, output=output, reason=reason, project=project)
+        act = partial(cancel_hosted, *place, output=output, reason=reason, project=project)
+        done = await write_recorded(engine.store, by, act, affected=_done)
         return Ended(running=done.running) if done.done else AlreadyEnded(done.state)
 
     async def wait_for_end(self, project: str, execution_id: str, timeout: float) -> HostedExecution | None:
@@ -235,6 +251,10 @@ class HostedExecutions:
         except NotFound:
             return None
         return None if found is None else (await shown_whole(engine, [found]))[0]
+
+
+def _done(act: Finished | Stopped) -> int:
+    return int(act.done)
 
 
 async def shown_whole(engine: Engine, found: Sequence[HostedItem]) -> list[HostedExecution]:

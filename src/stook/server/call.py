@@ -8,6 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from stook.core.errors import NotFound
+from stook.core.ids import batch_of, parse_id
 from stook.core.payload import encode
 from stook.core.payload_text import too_deep
 from stook.server.body import Body, decode_body
@@ -131,6 +132,12 @@ class Call:
         return self.tenant.actions.recording(
             kind, batch_id, scope, self.key.id, may_run=may_run, if_any=if_any, ticket=self.ticket
         )
+
+    def recording_of(self, kind: str, *, batch: str | None = None, execution: str = "") -> Recording:
+        """Of what is about to be done to a whole batch, or to one execution, by its id. Nothing is noted of what
+        changes nothing."""
+        shown, scope = (batch, "all") if batch is not None else (execution, f"execution {execution}")
+        return self.recording(kind, batch_of(parse_id(shown)), scope, if_any=True)
 
     def path(self, name: str) -> str:
         return cast("str", self.request.path_params[name])

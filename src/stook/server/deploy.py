@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import tempfile
 import uuid
 from pathlib import Path
@@ -16,6 +15,7 @@ from stook.core.deployment import check_runtime
 from stook.core.errors import Conflict, NoEncryptionKey
 from stook.hosting.archive import check_archive, runtime_of
 from stook.server.call import answer, unsupported
+from stook.server.deployed_once import checksum_of, deployed_once
 from stook.server.deployment_shown import deployment_of
 from stook.server.multipart import parts_of
 from stook.server.refusal import Refusal, wrong_shape
@@ -36,6 +36,7 @@ FORM: Final = "multipart/form-data"
 ARCHIVES: Final = ("application/zip", "application/gzip", "application/x-gzip", "application/octet-stream")
 _FIELDS: Final = frozenset(DeployQuery.__struct_fields__)
 _WRITTEN: Final = 2**20
+_PATH: Final = "/api/v1/deployments"
 
 
 class _Asked(msgspec.Struct):
@@ -47,37 +48,46 @@ class _Asked(msgspec.Struct):
 async def create_deployment(call: Call) -> Response:
     """A form has the file `archive`, the words of the query as fields, and `env`, a JSON object of the environment; an
     archive that is the whole body has the query. Both are a ZIP or a tar.gz. What is wrong with it is refused before it
-    is kept; what is wrong with the code shows in its state."""
+    is kept; what is wrong with the code shows in its state. With an Idempotency-Key it is one deployment, however the
+    same is sent again."""
     async with _asked(call) as asked:
-        words = asked.words
-        await asyncio.to_thread(check_archive, asked.archive, entrypoint=words.entrypoint)
-        runtime = runtime_of(words.entrypoint)
-        check_runtime(words.dialect, runtime, words.entrypoint)
-        by = call.recording("deploy", None, f"deployment under {words.label}"[:200])
-        try:
-            made = await call.services.deployments.create(
-                call.tenant.project,
-                dialect=words.dialect,
-                runtime=runtime,
-                label=words.label,
-                force=words.force,
-                entrypoint=words.entrypoint,
-                archive=asked.archive,
-                env=asked.env,
-                deployment_id=_id(words.id),
-                by=by,
-            )
-        except NoEncryptionKey:
+        told = {"words": msgspec.to_builtins(asked.words), "env": asked.env}
+        return await deployed_once(
+            call, call.idempotency_key, _PATH, told, asked.archive, lambda call: _deploy(call, asked)
+        )
+
+
+async def _deploy(call: Call, asked: _Asked) -> Response:
+    words = asked.words
+    await asyncio.to_thread(check_archive, asked.archive, entrypoint=words.entrypoint)
+    runtime = runtime_of(words.entrypoint)
+    check_runtime(words.dialect, runtime, words.entrypoint)
+    try:
+        made = await call.services.deployments.create(
+            call.tenant.project,
+            dialect=words.dialect,
+            runtime=runtime,
+            label=words.label,
+            force=words.force,
+            entrypoint=words.entrypoint,
+            archive=asked.archive,
+            env=asked.env,
+            deployment_id=_id(words.id),
+            by=call.recording("deploy", None, f"deployment under {words.label}"[:200]),
+        )
+    except NoEncryptionKey:
+        raise
+    except Conflict:
+        if words.id is None:
             raise
-        except Conflict:
-            return await _again(call, asked)
-    return answer(deployment_of(made), 201, {"location": f"/api/v1/deployments/{made.id}"})
+        return await _again(call, asked)
+    return answer(deployment_of(made), 201, {"location": f"{_PATH}/{made.id}"})
 
 
 async def _again(call: Call, asked: _Asked) -> Response:
     """The id is taken: by this very deployment, where the archive is the same."""
     found = await call.services.deployments.get(call.tenant.project, _id(asked.words.id) or "")
-    if found is None or found.checksum != await asyncio.to_thread(_checksum, asked.archive):
+    if found is None or found.checksum != await asyncio.to_thread(checksum_of, asked.archive):
         raise Refusal(409, "conflict", f"there is another deployment {asked.words.id}", hint="leave out the id")
     return answer(deployment_of(found))
 
@@ -157,11 +167,6 @@ def _id(text: str | None) -> str | None:
         raise _wrong("id", f"{text!r} is no UUID", hint="leave it out, and the deployment is given one") from None
 
 
-def _checksum(archive: Path) -> str:
-    with archive.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _wrong(field: str, what: str, *, hint: str | None = None) -> Refusal:
     return Refusal(400, "option_error", f"{field}: {what}", hint=hint, field=field)
 
@@ -178,7 +183,7 @@ def _too_large(limit: int) -> Refusal:
 ROUTES = [
     Route(
         method="POST",
-        path="/api/v1/deployments",
+        path=_PATH,
         name="create_deployment",
         scope="operate",
         handler=create_deployment,
@@ -187,5 +192,6 @@ ROUTES = [
         query_of_streams=True,
         sends=(FORM, *ARCHIVES),
         answers=((201, Deployment), (200, Deployment)),
+        headers=("Idempotency-Key",),
     ),
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 from stook.core.deployment import Action, App
+from stook.engine.actions import Actions
 from tests.dialects.kernel.rig import events_of, zipped
 
 
@@ -145,3 +147,63 @@ def test_streams_are_refused_before_they_begin(kernel):
     assert kernel.client.get("/deployments/nothing/events").status_code == 404
     made = kernel.deploy()
     assert kernel.client.get(f"/deployments/{made}/events", params={"since": "1d"}).status_code == 400
+
+
+def test_an_idempotency_key_makes_one_deployment_however_the_same_is_sent(kernel):
+    def send(key, **fields):
+        archive = fields.pop("archive", zipped(main__py="x = 1"))
+        form = {"entrypoint_rel_path": "main.py", "env_vars[A]": "1"} | fields
+        files = {"file": ("a.zip", archive, "application/zip")}
+        return kernel.client.post("/deployments", data=form, files=files, headers={"idempotency-key": key})
+
+    first = send("one")
+    assert first.status_code == 201
+    for again in (send("one"), send("one", version="latest")):
+        assert (again.status_code, again.json()) == (201, first.json())
+    for other in ({"version": "v2"}, {"env_vars[A]": "2"}, {"archive": zipped(main__py="x = 2")}):
+        refused = send("one", **other)
+        assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_reused")
+    assert send("").json()["id"] != first.json()["id"], "an empty one is none"
+    assert len(kernel.client.get("/deployments").json()) == 2
+
+
+def test_a_second_request_under_a_key_waits_for_the_first(kernel):
+    with ThreadPoolExecutor(4) as threads:
+        form = {"entrypoint_rel_path": "main.py"}
+        files = {"file": ("a.zip", zipped(main__py="x = 1"), "application/zip")}
+
+        def send(_):
+            return kernel.client.post("/deployments", data=form, files=files, headers={"idempotency-key": "k"})
+
+        answers = list(threads.map(send, range(4)))
+    assert {one.status_code for one in answers} == {201}
+    assert len({one.json()["id"] for one in answers}) == 1
+
+
+def test_what_is_done_in_its_words_stands_among_the_acts_of_its_key(kernel):
+    def acts():
+        found = kernel.serving.call(Actions(kernel.services.store, kernel.project).list())
+        return [(one.kind, one.public_batch_id, one.scope, one.affected) for one in found]
+
+    made = kernel.deploy()
+    assert acts() == [("deploy", None, f"deployment {made} under latest", 1)]
+    one, other = (kernel.invoke(payload=1, **{"async": True}).json()["id"] for _ in range(2))
+    for _ in range(2):  # what changes nothing is not noted
+        kernel.client.patch(f"/invocations/{one}", json={"status": "failed"})
+        kernel.client.patch(f"/invocations/{other}", json={"status": "succeeded", "output": "1"})
+    assert [(kind, scope, count) for kind, _, scope, count in acts()[:-1]] == [
+        ("finish", f"execution {other}", 1),
+        ("cancel", f"execution {one}", 1),
+    ]
+    batch = kernel.batch([1, 2]).json()["batch_job_id"]
+    for _ in range(2):
+        kernel.client.post(f"/batch_jobs/{batch}/cancel")
+    assert kernel.client.post(f"/batch_jobs/{batch}/retry").status_code == 202
+    assert acts()[:2] == [("retry", batch, "all", 2), ("cancel", batch, "all", 2)]
+    for _ in range(2):
+        kernel.client.delete(f"/deployments/{made}")
+    assert acts()[0] == ("delete deployment", None, f"deployment {made}", 1)
+    assert len(acts()) == 6
+    refused = kernel.client.post(f"/batch_jobs/{batch}/retry")
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+    assert f"deployment {made} was deleted" in refused.json()["message"]

@@ -63,6 +63,8 @@ def test_a_push_makes_a_release_and_a_sandbox(workflows, client):
     assert made.status_code == 200, made.text
     sandbox, deployment = made.json()["workflow_sandbox_id"], made.json()["workflow_deployment_id"]
     assert uuid.UUID(sandbox) != uuid.UUID(deployment)
+    act = workflows.served.client.get("/api/v1/actions").json()["data"][0]
+    assert (act["kind"], act["scope"]) == ("deploy", f"deployment {sandbox} under LATEST")
     first = client.get("/v1/workflow-deployments/pushed").json()
     assert (first["id"], first["label"], first["description"]) == (deployment, "Pushed", "d")
     assert first["input_variables"] == CONFIG["input_variables"]

@@ -71,7 +71,7 @@ def test_releases_and_history_are_one(client, releases):
         assert client.get(f"{HELLO}/releases/{missing}").status_code == 404
 
 
-def test_tags_are_listed_and_moved(client, releases, other):
+def test_tags_are_listed_and_moved(workflows, client, releases, other):
     found = client.get(f"{HELLO}/release-tags?source=USER&ordering=name").json()["results"]
     assert [one["name"] for one in found] == ["v1.0.0", "v2.0.0"]
     assert found[0]["history_item"]["id"] == found[0]["release"]["id"] == releases[0].id
@@ -79,6 +79,9 @@ def test_tags_are_listed_and_moved(client, releases, other):
     assert moved.json() == client.get(f"{HELLO}/release-tags/v1.0.0").json()
     assert moved.json()["release"]["id"] == releases[1].id
     client.patch(f"{HELLO}/release-tags/v1.0.0", json={"history_item_id": releases[0].id})
+    acts = workflows.served.client.get("/api/v1/actions").json()["data"][:2]
+    moves = [f"release tag v1.0.0 of hello to deployment {releases[at].id}" for at in (0, 1)]
+    assert [(act["kind"], act["scope"]) for act in acts] == [("move label", one) for one in moves]
     static = releases[0].id.replace("-", "")[:12]
     for tag, item, code in (
         ("LATEST", releases[0].id, 400),

@@ -9,16 +9,16 @@ import msgspec
 from stook.core.given_output import Form
 from stook.core.phase import Stop
 from stook.core.states import TERMINAL, State
+from stook.store.script.acted import cancel_counted
 from stook.store.script.batch_row import lock_batch, no_such_batch, save_batches
 from stook.store.script.cancel_executions import cancel_executions
 from stook.store.script.given_output import WHOLE, put_output
-from stook.store.script.stop import cancel
 from stook.store.statement import Each
 
 if TYPE_CHECKING:
     from stook.store.statement import Row, Script
 
-__all__ = ["Stopped", "cancel_hosted", "cancel_hosted_batch"]
+__all__ = ["CancelledBatch", "Stopped", "cancel_hosted", "cancel_hosted_batch"]
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -48,19 +48,29 @@ def cancel_hosted(batch_id: bytes, index: int, *, output: str | None, reason: st
     return Stopped(done=False, state=State.cancelling if running else state, running=running)
 
 
-def cancel_hosted_batch(batch_id: bytes, *, output: str | None, reason: str, project: str) -> Script[bool | None]:
-    """Hard. True: something of it is still being stopped; None: it had ended. Again, while it is being stopped, changes
-    nothing, not even the output."""
+class CancelledBatch(msgspec.Struct, frozen=True):
+    """`count` executions have ended by it, or are being stopped; `running`: some of these are."""
+
+    running: bool
+    count: int
+
+
+def cancel_hosted_batch(
+    batch_id: bytes, *, output: str | None, reason: str, project: str
+) -> Script[CancelledBatch | None]:
+    """Hard. None: it had ended. Again, while it is being stopped, changes nothing, not even the output."""
     batch = yield from lock_batch(batch_id)
     if batch.project != project:
         raise no_such_batch(batch_id)
     if batch.ended_phase:
         return None
+    count = 0
     if batch.stop != Stop.hard.value:
         yield from put_output(batch, WHOLE, _form(output), output)
         yield from save_batches([batch])
-        batch = yield from cancel(batch_id, hard=True, reason=reason)
-    return not batch.ended_phase
+        count = yield from cancel_counted(batch_id, hard=True, reason=reason)
+        batch = yield from lock_batch(batch_id)
+    return CancelledBatch(not batch.ended_phase, count)
 
 
 def _byte(batch_id: bytes, index: int) -> Script[State]:

@@ -90,7 +90,8 @@ async def cancel_batch_job(call: Call) -> Response:
     body = decode_body(await call.raw() or b"{}", Cancel)
     found = await _found(call)
     output = _CANCELLED if body.output is None else body.output
-    done = await call.services.hosted_batches.cancel(call.tenant.project, found.id, output=output)
+    by = call.recording_of("cancel", batch=found.id)
+    done = await call.services.hosted_batches.cancel(call.tenant.project, found.id, output=output, by=by)
     match done:
         case Ended():
             return answer(batch_job(await _found(call)))
@@ -106,7 +107,8 @@ async def cancel_batch_job(call: Call) -> Response:
 async def retry_batch_job(call: Call) -> Response:
     """A new batch job of the payloads that failed, on the same deployment."""
     found = await _found(call)
-    made = await call.services.hosted_batches.retry_failed(call.tenant.project, found.id)
+    by = call.recording_of("retry", batch=found.id)
+    made = await call.services.hosted_batches.retry_failed(call.tenant.project, found.id, by=by)
     if made is None:
         raise bad_request(f"batch job {found.id} has no failed invocation")
     assert not isinstance(made, ExternalIdHeld)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from stook.server.multipart import Part
 
-__all__ = ["DeployForm", "GithubSource", "read_form"]
+__all__ = ["DeployForm", "GithubSource", "read_form", "told_of"]
 
 _BRACKETED: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _STEP: Final = re.compile(r"\[([^\[\]]*)\]")
@@ -75,6 +75,18 @@ def read_form(parts: Iterable[Part]) -> DeployForm:
     if not entrypoint:
         raise bad_request("entrypoint_rel_path: is missing; it is the file's path from the root of the archive")
     return DeployForm(file=given.file, source=made, entrypoint=entrypoint, version=version, force=force, env=given.env)
+
+
+def told_of(form: DeployForm) -> dict[str, Any]:
+    """All that it says beside the file, as JSON. A token is no part of what is to be deployed."""
+    source = None if form.source is None else msgspec.to_builtins(msgspec.structs.replace(form.source, auth=None))
+    return {
+        "source": source,
+        "entrypoint": form.entrypoint,
+        "version": form.version,
+        "force": form.force,
+        "env": form.env,
+    }
 
 
 class _Given:

@@ -13,8 +13,9 @@ from stook.core.deployment import Source
 from stook.core.errors import InputError
 from stook.hosting.archive import BadArchive, check_archive, runtime_of
 from stook.server.call import answer
+from stook.server.deployed_once import deployed_once
 from stook.server.dialects.kernel.asked import asked, read_paging
-from stook.server.dialects.kernel.deploy_form import read_form
+from stook.server.dialects.kernel.deploy_form import read_form, told_of
 from stook.server.dialects.kernel.deployment_events import deployment_frames
 from stook.server.dialects.kernel.refusals import bad_request, no_such
 from stook.server.dialects.kernel.shapes import Deployment as Shown
@@ -36,15 +37,22 @@ DIALECT: Final = "kernel"
 
 async def create_deployment(call: Call) -> Response:
     """What can be known of it at once is refused at once. A repository that cannot be fetched makes a deployment that
-    has failed."""
+    has failed. With an Idempotency-Key it is one deployment, however the same is sent again."""
     limit = call.services.settings.upload_bytes
     async with parts_of(call.stream, call.header("content-type") or "", limit=limit) as parts:
         form = await asyncio.to_thread(read_form, parts)
-        if form.source is not None:
-            made = await _of_repository(call, form, form.source)
-        else:
-            assert form.file is not None
-            made = await _create(call, form, form.file)
+        key, told = call.idempotency_key or None, told_of(form)
+        return await deployed_once(
+            call, key, "kernel/deployments", told, form.file, lambda call: _deploy(call, form), patient=True
+        )
+
+
+async def _deploy(call: Call, form: DeployForm) -> Response:
+    if form.source is not None:
+        made = await _of_repository(call, form, form.source)
+    else:
+        assert form.file is not None
+        made = await _create(call, form, form.file)
     return answer(deployment(made), 201)
 
 
@@ -90,6 +98,7 @@ async def _create(
         env=form.env,
         checksum=checksum,
         failed=failed,
+        by=call.recording("deploy", None, f"deployment under {form.version}"[:200]),
     )
 
 
@@ -123,7 +132,8 @@ async def show_deployment(call: Call) -> Response:
 async def delete_deployment(call: Call) -> Response:
     """It is in no list any more before this answers. Twice is once."""
     found = await _found(call)
-    await call.services.deployments.delete(call.tenant.project, found.id)
+    by = call.recording("delete deployment", None, f"deployment {found.id}", if_any=True)
+    await call.services.deployments.delete(call.tenant.project, found.id, by=by)
     return Response(status_code=204)
 
 
@@ -150,6 +160,7 @@ ROUTES = [
         summary="Deploy code: a ZIP with its entrypoint, or a repository",
         sends=("multipart/form-data",),
         answers=((201, Shown),),
+        headers=("Idempotency-Key",),
     ),
     Route(
         method="GET",

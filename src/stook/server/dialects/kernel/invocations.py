@@ -71,9 +71,11 @@ async def update_invocation(call: Call) -> Response:
     hosted, project = call.services.hosted, call.tenant.project
     match body.status:
         case "failed":
-            done = await hosted.cancel(project, found.id, output=body.output)
+            by = call.recording_of("cancel", execution=found.id)
+            done = await hosted.cancel(project, found.id, output=body.output, by=by)
         case "succeeded":
-            done = await hosted.finish(project, found.id, output=body.output)
+            by = call.recording_of("finish", execution=found.id)
+            done = await hosted.finish(project, found.id, output=body.output, by=by)
         case _:
             raise bad_request("status: is neither succeeded nor failed")
     match done:

@@ -108,7 +108,8 @@ async def list_batch_executions(call: Call) -> Response:
 async def cancel_batch(call: Call) -> Response:
     """What waits ends now, what runs is told to stop; nothing happens to one that has ended."""
     batch = await _found(call)
-    await call.services.hosted_batches.cancel(call.key.project, batch.id, reason="cancelled by user")
+    by = call.recording_of("cancel", batch=batch.id)
+    await call.services.hosted_batches.cancel(call.key.project, batch.id, reason="cancelled by user", by=by)
     return answer(_batch(await _found(call)))
 
 

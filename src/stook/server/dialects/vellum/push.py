@@ -77,6 +77,7 @@ async def push(call: Call) -> Response:
             entrypoint="",
             archive=artifact,
             facts=facts,
+            by=call.recording("deploy", None, f"workflow {name}"[:200]),
         )
     await _built(call, made)
     if form.dry_run:

@@ -42,7 +42,8 @@ async def execution_status(call: Call) -> Response:
 async def cancel_execution(call: Call) -> Response:
     """Of one that has ended: nothing happens. One that runs is told to stop, and shows as rejected once it has."""
     found = await find_execution(call, call.path("execution"))
-    await call.services.hosted.cancel(call.key.project, found.id, reason="cancelled by user")
+    by = call.recording_of("cancel", execution=found.id)
+    await call.services.hosted.cancel(call.key.project, found.id, reason="cancelled by user", by=by)
     again = await find_execution(call, found.id)
     return answer(status_of(call, await show(call, again)))
 

@@ -77,7 +77,9 @@ async def move_tag(call: Call) -> Response:
     if wanted is None:
         raise not_there(f"workflow deployment {name!r} has no history item {body.history_item_id[:100]!r}")
     release = await find_release(call, name, wanted)
-    moved = await call.services.deployments.move_label(call.key.project, "vellum", name, tag, release.id)
+    scope = f"release tag {tag} of {name} to deployment {release.id}"[:200]
+    by = call.recording("move label", None, scope, if_any=True)
+    moved = await call.services.deployments.move_label(call.key.project, "vellum", name, tag, release.id, by=by)
     if moved is None:
         raise not_there(f"history item {release.id} is not running any more")
     return answer(_tag(moved, release.created_at))
