@@ -149,12 +149,12 @@ async def test_its_archive_goes_once_nothing_needs_it(store, hosting):
 async def test_keys_that_a_killed_host_gave_its_code_go_with_it(store, hosting):
     done, other = await hosting.deploy(), await hosting.deploy("v2")
     keys = Keys(store)
-    for name in (key_name(done.id), key_name(other.id), "mine"):
+    for name in (key_name(done.id, "h"), f"deployment {done.id}", key_name(other.id, "h"), "mine"):
         await keys.create("default", name, ["read"])
     await hosting.deployments.delete("default", done.id)
     await hosting.code.upkeep()
     left = {one.name for one in await keys.list("default") if one.revoked_at is None}
-    assert left == {key_name(other.id), "mine"}
+    assert left == {key_name(other.id, "h"), "mine"}
     await keys.close()
 
 

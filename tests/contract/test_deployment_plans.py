@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 
 from stook.core.hosted import hosted_task, task_prefix, version_id
-from stook.store.statement import Many
+from stook.store.script.hosted_place import HostedPlace
+from stook.store.script.submit import submit
+from stook.store.statement import Each, Many
 from stook.store.statements import load
+from tests.contract.batches import chunked, new_batch
 from tests.contract.deployed import Hosting, app, pinned
 from tests.contract.test_plans import STATISTICS, postgres_rows, sqlite_steps
 from tests.contract.test_server_plans import DERIVED
 
 ID = "7007bc1d-06ea-4f14-b8a7-faf7f94e72ba"
 RANGE = task_prefix(ID)
+BATCH = b"\1" * 16
 ASKED = {
+    "delete_hosted_deployment": (ID,),
+    "delete_hosted_versions": (ID,),
+    "drop_hosted_tasks": ("p", *RANGE),
     "find_hosted_version": ("v", "p"),
     "first_hosted_log": (ID,),
     "hosted_batches_to_end": (*RANGE, 50),
+    "hosted_keys": (),
     "labelled_deployments": (ID,),
+    "last_hosted_event": (BATCH, 0, "workflow.execution.initiated"),
+    "latest_hosted_actual": (BATCH, 0),
     "list_hosted_deployments": ("p", None, None, None, None, 50, 0),
     "list_hosted_versions": ("p", "kernel", "shop", None, None, None, 50, 0),
     "live_hosted": (),
@@ -28,6 +39,12 @@ ASKED = {
     "lock_hosted_log": (ID,),
     "lock_next_build": (5,),
     "look_hosted_build": (5,),
+    "purge_hosted_actual": (BATCH, 5),
+    "purge_hosted_batch": (BATCH, 5),
+    "purge_hosted_event": (BATCH, 5),
+    "purge_hosted_log": (ID,),
+    "purge_hosted_log_end": (ID,),
+    "purge_workflow_event": (BATCH, 5),
     "read_hosted_apps": (ID,),
     "read_hosted_deployment": (ID,),
     "read_hosted_env": (ID,),
@@ -38,8 +55,10 @@ ASKED = {
     "running_hosted": (),
     "spent_hosted": (5, 5, 100),
     "trim_hosted_log": (ID, 5, 5),
+    "workflow_of_batch": (BATCH,),
 }
 BY = {
+    "hosted_keys": "api_key_hosted",
     "hosted_batches_to_end": "batch_hosted",
     "list_hosted_deployments": "hosted_deployment_listed",
     "live_hosted": "batch_hosted",
@@ -48,7 +67,7 @@ BY = {
     "spent_hosted": "hosted_deployment_kept",
 }
 OURS = DERIVED | {"CONSTANT", "live", "literal", "newest"}
-WHOLE = {"running_hosted", "spent_hosted", "lock_next_build"}
+WHOLE = {"hosted_keys", "running_hosted", "spent_hosted", "lock_next_build"}
 """These go through an index that holds nothing else."""
 
 
@@ -76,13 +95,30 @@ async def test_it_goes_by_an_index(store, name):
 
 
 def crowd():
-    """Five thousand labels of one app, as many of others, and what waits for thirty deployments."""
+    """Five thousand labels of one app, as many of others, what waits for a few deployments, as many that have stopped
+    or failed, keys of hosts that are gone, and workflows that have run."""
     rows = []
     for number in range(10_000):
         key = ("p", "kernel", "shop" if number % 2 else f"a{number}", f"v{number}")
         rows.append((*key, version_id(*key), ID, number))
     yield Many("upsert_hosted_version", rows)
     yield Many("insert_hosted_app", [(ID, "shop", "p", "kernel", "shop", '["pay"]', "[]")])
+    ended, keys, events, actuals, told = [], [], [], [], []
+    for number in range(3000):
+        batch, one = uuid.UUID(int=number).bytes, str(uuid.UUID(int=number))
+        words = ("p", "kernel", "python", "stopped" if number % 2 else "failed", None, "v1", 0, "main.py", "{}", "", "")
+        ended.append((one, *words, 0, "[]", "{}", number, number, None, 0, 1, 0, None, None, None, 0, None))
+        keys.append((f"k{number}", "p", f"deployment {one} of h", "read", b"d", number))
+        events += [(batch, 0, f"{number}-{at}", "node.execution.initiated", at, b"{}") for at in range(3)]
+        actuals += [(batch, 0, at, b"{}") for at in range(3)]
+        told.append((batch, 0, "workflow.execution.initiated"))
+    yield Many("insert_hosted_deployment", ended)
+    yield Many("insert_key", keys)
+    for key_id, *_ in keys:
+        yield Many("update_key", [(key_id, b"d", None, None, 5)])
+    yield Many("insert_hosted_event", events)
+    yield Many("insert_hosted_actual", actuals)
+    yield Each("tell_workflow_event", told)
 
 
 async def test_what_each_submission_asks_touches_a_few_rows_of_many(store, tmp_path):
@@ -101,12 +137,26 @@ async def test_what_each_submission_asks_touches_a_few_rows_of_many(store, tmp_p
         "hosted_batches_to_end": (*task_prefix(done[2].id), 1),
         "read_hosted_log": (ID, 9_000, 0, 10),
         "first_hosted_log": (ID,),
+        "read_hosted_versions": ("p", "kernel", "shop", "v4001"),
+        "find_hosted_version": (version_id("p", "kernel", "shop", "v4001"), "p"),
+        "lock_next_build": (5,),
+        "spent_hosted": (5, 5, 100),
+        "running_hosted": (),
+        "hosted_keys": (),
+        "workflow_of_batch": (await workflow_of(store),),
+        "last_hosted_event": (BATCH, 0, "node.execution.initiated"),
+        "latest_hosted_actual": (BATCH, 0),
+        "purge_hosted_event": (BATCH, 5),
+        "purge_hosted_actual": (BATCH, 5),
+        "purge_workflow_event": (BATCH, 5),
+        "list_hosted_deployments": ("p", "kernel", None, None, None, 5, 0),
     }
     task = hosted_task(done[0].id, "app0", "pay")
     assert (await hosting.code.hosted())[0].unfinished
     assert (await hosting.deployments.resolve("default", "kernel", "app0", "pay", "v0")).task == task
     if store.kind == "sqlite":
-        touched = {name: await sqlite_steps(store, name, params) for name, params in hot.items()}
+        looks = {name: params for name, params in hot.items() if not name.startswith("purge_")}
+        touched = {name: await sqlite_steps(store, name, params) for name, params in looks.items()}
         assert {name: steps for name, steps in touched.items() if steps > 2} == {}
         return
     from stook.store.postgres.connect import connect
@@ -120,6 +170,16 @@ async def test_what_each_submission_asks_touches_a_few_rows_of_many(store, tmp_p
             assert touched["resolve_hosted"] <= 4
     finally:
         await connection.close()
+
+
+async def workflow_of(store):
+    """A batch of a workflow, among as many others as there are deployments' labels."""
+    last = b""
+    for number in range(300):
+        new = new_batch(store, project="p", single=True, hosted=HostedPlace("vellum", "w", "a", "l", "v", ID))
+        await store.write(submit, new, chunked([b"%d" % number]))
+        last = new.id
+    return last
 
 
 def log_lines():

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Dialect",
     "HostedTask",
+    "KeyOf",
     "hosted_policy",
     "hosted_queue",
     "hosted_task",
     "key_name",
     "read_hosted_task",
+    "read_key_name",
     "task_prefix",
     "version_id",
 ]
@@ -36,6 +38,8 @@ Dialect = Literal["kernel", "vellum", "stook"]
 
 _UNNAMED: Final = TaskPolicy().queue
 _TASK: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/([^/]+)/([^/]+)")
+
+_KEY: Final = re.compile(r"deployment ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: of (\w+))?")
 
 
 class HostedTask(msgspec.Struct, frozen=True):
@@ -64,9 +68,22 @@ def task_prefix(deployment_id: str) -> tuple[str, str]:
     return f"{deployment_id}/", f"{deployment_id}0"
 
 
-def key_name(deployment_id: str) -> str:
-    """Of the keys that hosts give a deployment's code."""
-    return f"deployment {deployment_id}"
+class KeyOf(msgspec.Struct, frozen=True):
+    """`host` None: nobody has said which."""
+
+    deployment_id: str
+    host: str | None
+
+
+def key_name(deployment_id: str, host: str) -> str:
+    """Of the key that a host, by the id of its program, gives a deployment's code."""
+    return f"deployment {deployment_id} of {host}"
+
+
+def read_key_name(name: str) -> KeyOf | None:
+    """None: it is no key that a host made."""
+    found = _KEY.fullmatch(name)
+    return None if found is None else KeyOf(found[1], found[2])
 
 
 def hosted_queue(dialect: Dialect, app: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stook.core.hosted import key_name
+from stook.core.hosted import read_key_name
 from stook.core.hosted_reason import DEPLOYMENT_DELETED
 from stook.engine.deployment_archive import Archives
 from stook.store.script.deployment_arrival import forget
@@ -45,7 +45,8 @@ async def tidy_deployments(store: Store, blobs: Blobs) -> int:
 
 
 async def _revoke_keys(store: Store, row: DeploymentRow) -> None:
-    """A host revokes those that it made, unless it was killed."""
+    """A host revokes those that it made, unless it was killed; nobody knows of older ones whose they were."""
     for key in await store.read(list_keys, row.project):
-        if key.name == key_name(row.id) and key.revoked_at is None:
+        named = read_key_name(key.name)
+        if key.revoked_at is None and named is not None and named.deployment_id == row.id:
             await store.write(revoke_key, row.project, key.id)

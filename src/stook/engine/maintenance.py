@@ -16,6 +16,7 @@ from stook.core.states import BatchState
 from stook.engine import process
 from stook.engine.deployment_upkeep import tidy_deployments
 from stook.engine.errands import do_errands
+from stook.engine.hosted_keys import revoke_orphans
 from stook.engine.listening import listening
 from stook.engine.ticking import tick_once
 from stook.engine.upkeep import daily, purge_all
@@ -129,6 +130,7 @@ class Maintenance:
     async def start(self) -> None:
         """The first look has been taken when this returns: what a dead process of this machine held is free."""
         await self.bury_neighbours()
+        await revoke_orphans(self._store)
         self._stopping.clear()
         self._task = asyncio.create_task(self._run(), name="stook-maintenance")
 
@@ -224,6 +226,7 @@ class Maintenance:
                     if loop.time() - looked > NEIGHBOURS:
                         looked = loop.time()
                         await self._safely(self.bury_neighbours())
+                        await self._safely(revoke_orphans(self._store))
                     if loop.time() - recounted > RECOUNT:
                         recounted = loop.time()
                         await self._safely(self.recount_next())

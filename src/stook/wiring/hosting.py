@@ -113,7 +113,9 @@ class _Site:
         return self._session.running(runtime, name, tasks, grace=grace)
 
     async def new_key(self, deployment: Deployment) -> HostedKey:
-        view, secret = await self._keys.create(deployment.project, key_name(deployment.id), SCOPES)
+        view, secret = await self._keys.create(
+            deployment.project, key_name(deployment.id, self._session.presence.program.id), SCOPES
+        )
         return HostedKey(deployment.project, view.id, secret)
 
     async def drop_key(self, key: HostedKey) -> None:
