@@ -17,7 +17,7 @@ from stook.core.errors import StookError
 from stook.engine.hosted_code import HostedCode
 from stook.wiring.session import open_session
 from stook.wiring.webhooks import sealer_of
-from tests.server.deploying import DEPLOYMENTS, Host
+from tests.server.deploying import DEPLOYMENTS, Host, zipped
 from tests.server.serving import serving
 
 
@@ -114,24 +114,36 @@ def test_of_a_repository_goes_what_git_does_not_ignore(project):
     [
         (("nowhere",), "there is no such file or folder"),
         (("code/lib",), "none of main.py"),
-        (("code", "--entrypoint", "other.py"), "has no file 'other.py'"),
+        (("code", "--entrypoint", "other.py"), "--entrypoint other.py: there is no such file in code"),
+        (("code", "--entrypoint", "../code/main.py"), "leads out of code"),
+        (("code", "--entrypoint", " "), "--entrypoint is empty"),
+        (("code", "--entrypoint", "index.ts"), "dialect=kernel runs it"),
+        (("good.zip", "--entrypoint", "other.py"), "good.zip: the archive has no file 'other.py'"),
+        (("good.zip",), "which of its files is loaded"),
         (("code", "--entrypoint", "index.rb"), "nothing here runs"),
-        (("code.zip",), "--entrypoint"),
+        (("code.zip",), "code.zip: it cannot be read as a ZIP or tar.gz"),
         (("code.zip", "--entrypoint", "main.py"), "not a zip"),
         (("code/main.py", "--entrypoint", "x.py"), "goes with a folder"),
         (("code", "--env", "NOWHERE_SET"), "is not in this environment"),
         (("code", "--env", "=x"), "name of an environment variable"),
         (("code", "--env-file", "code/main.py"), "main.py, line 1: is not NAME=VALUE"),
-        (("code", "--label", ""), "label"),
+        (("code", "--label", ""), "--label has 0 characters"),
+        (("code", "--label", "x" * 201), "--label has 201 characters"),
     ],
-    ids=range(11),
+    ids=range(17),
 )
-def test_what_cannot_be_deployed(project, monkeypatch, words, says):
-    """In this process: a dozen more would take longer than all other tests here."""
+@pytest.mark.parametrize("there", [True, False], ids=["store", "no-store"])
+def test_what_cannot_be_deployed(project, monkeypatch, words, says, there):
+    """Whether there is anything to deploy to or not. In this process: two dozen more would take longer than all other
+    tests here."""
     project.write("code.zip", "text")
+    for name in ("index.rb", "index.ts"):
+        project.write(f"code/{name}", "text")
+    (project.folder / "good.zip").write_bytes(zipped({"main.py": ""}))
     monkeypatch.chdir(project.folder)
+    where = () if there else ("--store", "sqlite:///nowhere/s.db")
     with pytest.raises(StookError) as caught:
-        app(["deploy", *words, "--no-wait"], exit_on_error=False, result_action="return_value")
+        app(["deploy", *words, "--no-wait", *where], exit_on_error=False, result_action="return_value")
     assert says in str(caught.value)
 
 
@@ -142,10 +154,11 @@ def test_what_cannot_be_deployed(project, monkeypatch, words, says):
         (("deployments", "x", "--apps"), "leave out the id"),
         (("deployments", "x"), "no such deployment"),
         (("deployments", "--limit", "0"), "--limit 0"),
+        (("invoke", "batch", "a", "b", "nowhere", "-c", "0"), "--concurrency=0"),
         (("logs", "0192f0c1-7b7e-4000-8a2b-3c4d00000000"), "no batch with the id"),
         (("logs", "0192f0c1-7b7e-4000-8a2b-3c4d00000000", "--item", "1"), "no batch with the id"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_what_cannot_be_asked(project, monkeypatch, words, says):
     monkeypatch.chdir(project.folder)

@@ -12,9 +12,12 @@ from stook.cli.options import ANYWHERE, Json, Reach
 if TYPE_CHECKING:
     from stook.cli.reach import Reached
     from stook.core.deployment import Deployment
+    from stook.core.hosted import Dialect
 
 __all__ = ["deploy"]
 
+_PACKED = (".zip", ".gz", ".tgz")
+_LONGEST_LABEL = 200
 _USUAL = ("main.py", "app.py", "index.ts", "index.js")
 
 
@@ -56,7 +59,9 @@ def deploy(
     from stook.core.deployment import DeploymentState
 
     place, start = _place(code, entrypoint)
+    _check_entrypoint(place, start, dialect)
     given = _env(env, env_file)
+    _check_words(label, given)
 
     async def deployed(session: Reached) -> Deployment:
         deployments = deployments_of(session)
@@ -72,6 +77,8 @@ def _place(code: str, entrypoint: str | None) -> tuple[Path, str]:
     from stook.core.errors import InputError, OptionError
 
     path = Path(code)
+    if entrypoint is not None and not entrypoint.strip():
+        raise OptionError("--entrypoint is empty", hint="name a file, from the root of the code")
     if path.is_dir():
         usual = next((name for name in _USUAL if (path / name).is_file()), None)
         if entrypoint is None and usual is None:
@@ -81,13 +88,54 @@ def _place(code: str, entrypoint: str | None) -> tuple[Path, str]:
         return path, entrypoint or usual or ""
     if not path.exists():
         raise InputError("there is no such file or folder", where=code)
-    if path.suffix in (".zip", ".gz", ".tgz"):
+    if path.suffix in _PACKED:
         if entrypoint is None:
+            _check_archive(path, None)
             raise OptionError(f"{code}: which of its files is loaded?", hint="name it with --entrypoint")
         return path, entrypoint
     if entrypoint is not None:
         raise OptionError("--entrypoint goes with a folder or an archive", hint=f"give {path.parent} and --entrypoint")
     return path.parent, path.name
+
+
+def _check_entrypoint(place: Path, start: str, dialect: Dialect) -> None:
+    """What is wrong is said here, before anything is packed, or a store or server asked."""
+    from stook.core.deployment import check_runtime
+    from stook.core.errors import OptionError
+    from stook.hosting.archive import runtime_of
+
+    if place.is_dir():
+        parts = Path(start).parts
+        if Path(start).is_absolute() or ".." in parts:
+            raise OptionError(
+                f"--entrypoint {start}: it leads out of {place}", hint="it is a path from the root of the code"
+            )
+        if not (place / start).is_file():
+            raise OptionError(f"--entrypoint {start}: there is no such file in {place}", hint="it is a path from there")
+    else:
+        _check_archive(place, start)
+    check_runtime(dialect, runtime_of(start), start)
+
+
+def _check_archive(place: Path, start: str | None) -> None:
+    from stook.core.errors import InputError
+    from stook.hosting.archive import BadArchive, check_archive
+
+    try:
+        check_archive(place, entrypoint=start)
+    except BadArchive as error:
+        raise InputError(error.message, where=str(place), hint=error.hint) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(place)) from None
+
+
+def _check_words(label: str, env: dict[str, str]) -> None:
+    from stook.core.errors import OptionError
+    from stook.engine.deployment_env import check_env
+
+    if not 1 <= len(label) <= _LONGEST_LABEL:
+        raise OptionError(f"--label has {len(label)} characters, 1 to {_LONGEST_LABEL} are allowed")
+    check_env(env)
 
 
 def _env(env: tuple[str, ...], files: tuple[str, ...]) -> dict[str, str]:

@@ -58,8 +58,10 @@ def invoke_batch(
     from stook.cli.progress import choose_display
     from stook.cli.reach import in_reach
     from stook.cli.run_report import headline
+    from stook.engine.options import check_count
     from stook.files.read import open_items
 
+    check_count("--concurrency", concurrency, hint="leave it out for what the project allows")
     if not no_wait:
         check_output(output, format)
     with open_items(source, format="jsonl") as items:
