@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import subprocess
@@ -14,7 +15,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from stook.core.deployment import Deployment
 from stook.hosting.building import READY, Building, EnvironmentFailed, install_env, made_once
+from stook.hosting.dialects import command_for
+from stook.hosting.launch import bootstrap_file
 from stook.hosting.python_environment import python_for
 from stook.hosting.python_needs import read_python_needs
 from stook.hosting.requirements_met import are_met, python_fits
@@ -22,6 +26,23 @@ from stook.hosting.tidy import KEPT, tidy
 from tests.hosting.code import write
 
 PROJECT = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["{}"]\n'
+
+DEPLOYMENT = {
+    **dict.fromkeys(("id", "project", "label", "entrypoint", "checksum"), ""),
+    "dialect": "stook",
+    "runtime": "python",
+    "state": "queued",
+    "reason": None,
+    "force": False,
+    "source": {},
+    "archive_bytes": 0,
+    "env_names": [],
+    "facts": {},
+    "created_at": 0,
+    "updated_at": 0,
+    "running_at": None,
+    "deleted": False,
+}
 
 
 def wheel(folder, name, version, *requires):
@@ -242,3 +263,12 @@ def test_what_nobody_has_used_for_long_is_removed(tmp_path):
         assert sorted(one.name for one in (tmp_path / "environments").iterdir() if one.is_dir()) == ["new", "used"]
 
     asyncio.run(main())
+
+
+def test_a_program_goes_by_its_content_so_that_hosts_of_several_versions_may_share_a_folder(hosting_folder, tmp_path):
+    deployment = msgspec.convert(DEPLOYMENT, Deployment)
+    building = Building(hosting_folder)
+    made = asyncio.run(command_for(deployment, tmp_path, building=building, say=print, programs=tmp_path))
+    program = Path(made.argv[-1])
+    assert program.read_bytes() == bootstrap_file("stook_python.py").read_bytes()
+    assert hashlib.sha256(program.read_bytes()).hexdigest()[:16] in program.parent.name

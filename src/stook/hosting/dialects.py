@@ -9,6 +9,7 @@ vellum     vellum    vellum_python.py   vellum-ai, one for all
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from typing import TYPE_CHECKING, Any, Final
@@ -69,9 +70,7 @@ async def command_for(
             raise EnvironmentFailed(f"no host runs {deployment.runtime} code of the dialect {deployment.dialect}")
     nothing = root if deployment.runtime != "vellum" else programs
     python = await python_for(nothing, default=default, building=building, say=say, unique=unique)
-    program = programs / name
-    for one in (name, *_BESIDE.get(name, ())):
-        _copy(bootstrap_file(one), programs / one)
+    program = _placed(name, programs)
     return Command((str(python), "-u", "-I", str(program)), {})
 
 
@@ -133,6 +132,18 @@ def _context(deployment: Deployment, one: Invocation) -> dict[str, Any]:
             return {"metadata": one.metadata, "timeout": one.timeout, **msgspec.to_builtins(one.attempt)}
         case "kernel":
             return {}
+
+
+def _placed(name: str, programs: Path) -> Path:
+    """With what it needs beside it, in a folder named by their content: hosts of several versions may share `programs`."""
+    sources = [bootstrap_file(one) for one in (name, *_BESIDE.get(name, ()))]
+    digest = hashlib.sha256(b"".join(one.read_bytes() for one in sources)).hexdigest()[:16]
+    folder = programs / f"{sources[0].stem}-{digest}"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    for one in sources:
+        _copy(one, folder / one.name)
+    return folder / name
 
 
 def _copy(source: Path, to: Path) -> None:
