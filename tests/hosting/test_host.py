@@ -30,21 +30,21 @@ APP = """
         print("working on", payload)
         return {"payload": payload, "pid": os.getpid(), "names": sorted(os.environ)}
 
-    @app.task("fails")
+    @app.task("fails", max_attempts=1)
     def fails(payload):
         raise ValueError("no such row")
 
-    @app.task("crashes")
+    @app.task("crashes", max_attempts=1)
     def crashes(payload):
         os.kill(os.getpid(), 11)
 
-    @app.task("leaks")
+    @app.task("leaks", max_attempts=1)
     def leaks(payload):
         kept = []
         while True:
             kept.append(bytearray(2**20))
 
-    @app.task("hangs")
+    @app.task("hangs", max_attempts=1)
     def hangs(payload):
         child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         Path(payload).write_text(f"{os.getpid()} {child.pid}")
@@ -56,7 +56,7 @@ APP = """
         for _ in range(payload):
             os.write(1, block)
 
-    @app.task("much")
+    @app.task("much", max_attempts=1)
     def much(payload):
         return "x" * payload
 """
@@ -180,6 +180,67 @@ def test_no_more_run_at_once_than_may_and_a_process_is_replaced_in_time(tmp_path
             assert sorted(pids.count(pid) for pid in set(pids)) == [2, 2, 2]
 
     with_owner(tmp_path, hosting_folder, main, hosting_replicas=1, hosting_runs=2)
+
+
+def test_deployments_share_what_a_host_has_and_none_waits_for_a_busy_one_to_end(tmp_path, hosting_folder):
+    code = """
+        import stook
+        from pathlib import Path
+        app = stook.App({name!r})
+
+        @app.task("marks")
+        def marks(payload):
+            with Path(payload).open("a") as file:
+                file.write(app.name + " ")
+    """
+
+    async def main(me):
+        async with me.host() as host:
+            marks = tmp_path / "marks"
+            busy, calm = [
+                await me.deploy(write(tmp_path / name, main_dot_py=code.format(name=name))) for name in ("busy", "calm")
+            ]
+            many = [await me.submit(busy, "marks", str(marks)) for _ in range(12)]
+            one = await me.submit(calm, "marks", str(marks))
+            assert (await me.ended(one)).state == State.succeeded
+            assert {(await me.ended(each)).state for each in many} == {State.succeeded}
+            order = marks.read_text().split()
+            assert (len(order), order.count("calm")) == (13, 1)
+            assert order[-1] != "calm", "it had its turn while the other one had work"
+            pools = [served.pool for served in host.serving.values()]
+            assert sum(pool.busy + pool.resting for pool in pools) == 1
+
+    with_owner(tmp_path, hosting_folder, main, hosting_total=1)
+
+
+def test_loading_the_code_is_no_part_of_a_runs_time(tmp_path, hosting_folder):
+    code = """
+        import time, stook
+        app = stook.App("slow")
+        time.sleep(1.5)
+
+        @app.task("quick", timeout=1)
+        def quick(payload):
+            time.sleep(payload)
+
+        @app.task("late", timeout=0.2, max_attempts=1)
+        def late(payload):
+            time.sleep(1000)
+    """
+
+    async def main(me):
+        async with me.host() as host:
+            slow = await me.deploy(write(tmp_path / "a", main_dot_py=code))
+            async with asyncio.timeout(60):
+                while not (served := list(host.serving.values())) or served[0].pool.resting:
+                    await asyncio.sleep(0.02)  # the process that it was built with ends
+            quick = await me.outcome(slow, "quick", 0)
+            assert (quick.state, quick.attempt) == (State.succeeded, 1)
+            late = await me.outcome(slow, "late")
+            assert (late.state, late.reason) == (State.failed, HostedReason.timed_out)
+            assert "its timeout is 0.2 s" in late.error.message
+
+    with_owner(tmp_path, hosting_folder, main, hosting_idle_seconds=0.05)
 
 
 WRONG = {

@@ -99,6 +99,9 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     `http://127.0.0.1:8484`."""
     hosting_replicas: int = 8
     """`STOOK_HOSTING_REPLICAS`: processes of one deployment on a host at most; none where there is no work."""
+    hosting_total: int = 32
+    """`STOOK_HOSTING_TOTAL`: processes of all deployments together on a host at most; for what is over executions wait
+    in the queue."""
     hosting_idle_seconds: float = 60.0
     """`STOOK_HOSTING_IDLE_SECONDS`: how long a process waits for more work before it is ended."""
     hosting_runs: int = 1000
@@ -215,6 +218,7 @@ def _check(made: Settings, sources: Mapping[str, str]) -> None:
         ("kernel_batch_bytes", 1024, _MOST_UPLOAD),
         ("kernel_result_bytes", 1, _MOST_BYTES),
         ("hosting_replicas", 1, _MOST_REPLICAS),
+        ("hosting_total", 1, _MOST_REPLICAS),
         ("hosting_idle_seconds", 0, _MOST_LEASE),
         ("hosting_runs", 1, _MOST_ITEMS),
         ("hosting_memory_mb", 32, _MOST_BYTES),

@@ -18,6 +18,7 @@ from stook.hosting.dialects import environment_of
 from stook.hosting.event_keeper import EventKeeper
 from stook.hosting.finishing import to_its_end
 from stook.hosting.prepared import forget, prepare
+from stook.hosting.room import Room
 from stook.hosting.served import Served
 from stook.hosting.spares import Spares
 from stook.hosting.tidy import tidy
@@ -69,6 +70,7 @@ class Host:
         self._building: set[asyncio.Task[None]] = set()
         self._warm: dict[str, tuple[Prepared, Replica]] = {}
         self._spares = Spares()
+        self._shared = Room(options.total)
         self._keys: dict[str, HostedKey] = {}
         self._users: dict[str, int] = {}
         self._retiring: set[str] = set()
@@ -230,6 +232,7 @@ class Host:
             name=f"{self._name}-{deployment.id[:8]}",
             site=self._site,
             options=self._options,
+            room=self._shared,
             events=self._events,
             key=self._key_of,
             secret=self._code.secrets.current,
@@ -238,6 +241,7 @@ class Host:
         if warm is not None:
             served.pool.adopt(warm[1])
         try:
+            await self._shared.make_place()
             await served.start()
         except BaseException:
             await to_its_end(served.stop(0))

@@ -38,6 +38,17 @@ class Pool:
     def resting(self) -> int:
         return len(self._resting)
 
+    @property
+    def oldest_due(self) -> float:
+        """When the one that rests longest is ended, on the loop's clock; there is one."""
+        return next(iter(self._resting.values())).when()
+
+    async def drop_oldest(self) -> None:
+        """Of those that rest: its process is gone on return."""
+        replica = next(iter(self._resting))
+        self._retire(replica)
+        await replica.stop(self._grace)
+
     async def borrow(self, sink: Sink | None) -> Replica:
         self.busy += 1
         try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,8 +24,10 @@ from stook.hosting.invocation import invocation_of
 from stook.hosting.pool import Pool
 from stook.hosting.replica import Died, Done, Loaded, Raised, Unloadable
 from stook.hosting.run_log import DeploymentFeed, RunLog
+from stook.hosting.shared_source import SharedSource
 from stook.worker.context import Context  # noqa: TC001 -- `define` reads the annotation
 from stook.worker.definition import define
+from stook.worker.held import Held
 from stook.worker.logs.captured import CapturedLog
 from stook.worker.runtime import WorkerRuntime
 from stook.worker.verdicts import Fail
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from stook.hosting.output import Sink
     from stook.hosting.prepared import Prepared
     from stook.hosting.replica import Replica
+    from stook.hosting.room import Room
     from stook.hosting.site import HostOptions, Site
     from stook.worker.definition import TaskDefinition
 
@@ -59,6 +64,7 @@ class Served:
         name: str,
         site: Site,
         options: HostOptions,
+        room: Room,
         events: EventKeeper,
         key: Callable[[Deployment], Awaitable[str | None]],
         write_log: Callable[[str, Sequence[str]], Awaitable[None]],
@@ -80,6 +86,8 @@ class Served:
         self._leaving = contextlib.AsyncExitStack()
         self._flushing: asyncio.Task[None] | None = None
         self.pool = Pool(self._start, idle=options.idle, most_runs=options.most_runs, grace=options.grace)
+        self._room = room
+        self._share = room.share(self.pool)
         self.runtime: WorkerRuntime | None = None
         self._policies: dict[str, TaskPolicy] = {}
 
@@ -89,7 +97,7 @@ class Served:
         self._policies = {name: task.policy for name, task in tasks.items()}
         options = self._options
         self.runtime = WorkerRuntime(
-            self._site.new_source(),
+            SharedSource(self._site.new_source(), self._room, self._share),
             tasks,
             name=self._name,
             concurrency=options.replicas,
@@ -100,16 +108,19 @@ class Served:
             logs=self._site.logs,
             meter=self._site.meter,
         )
+        self._share.holder = self.runtime
         running = self._site.running(self.runtime, self._name, tasks, grace=options.grace)
         await self._leaving.enter_async_context(running)
         self._flushing = asyncio.create_task(self._flush(), name="stook hosted logs")
 
     async def stop(self, grace: float) -> None:
         """What runs may end for `grace` seconds. No process of it is left on return."""
+        self._share.want_no_more()
         if self.runtime is not None:
             await self.runtime.stop(grace)
         await self._leaving.aclose()
         await self.pool.close()
+        self._share.leave()
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.gather(self._flushing, return_exceptions=True)
@@ -128,12 +139,15 @@ class Served:
     def _tasks(self, app: App) -> list[TaskDefinition]:
         deployment = self.deployment
         return [
-            define(
-                self._handle,
-                name=hosted_task(deployment.id, app.name, action.name),
-                policy=hosted_policy(deployment.dialect, app.name, action),
-                payload=msgspec.Raw,
-                returns=Any,
+            replace(
+                define(
+                    self._handle,
+                    name=hosted_task(deployment.id, app.name, action.name),
+                    policy=hosted_policy(deployment.dialect, app.name, action),
+                    payload=msgspec.Raw,
+                    returns=Any,
+                ),
+                keeps_time=True,
             )
             for action in app.actions
         ]
@@ -147,32 +161,67 @@ class Served:
             frame = run_frame(self.deployment, one)
             if self.deployment.dialect == "vellum":
                 frame["context"]["secret"] = await self._secret(self.deployment.project)
-            return await self._run(ctx, sink, frame)
+            return await self._run(ctx, sink, frame, one.timeout)
         finally:
             sink.flush()
             self._logs.discard(sink)
 
-    async def _run(self, ctx: Context, sink: RunLog, frame: dict[str, Any]) -> Any:
+    async def _run(self, ctx: Context, sink: RunLog, frame: dict[str, Any], timeout: float | None) -> Any:
+        """`timeout` counts from when the code is loaded."""
         execution, policy = ctx.execution_id, self._policies[ctx.task]
-        replica = await self.pool.borrow(sink)
-        running = asyncio.ensure_future(replica.run(frame, sink, lambda event: self._events.take(execution, event)))
         told = asyncio.ensure_future(ctx.signal.wait())
         try:
-            await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
-            if not running.done() and ctx.signal.reason == "shutdown":
-                await asyncio.wait({running})
+            replica = await self._borrowed(ctx, sink, told)
+        except BaseException:
+            told.cancel()
+            raise
+        began = perf_counter_ns()
+        running = asyncio.ensure_future(replica.run(frame, sink, lambda event: self._events.take(execution, event)))
+        try:
+            try:
+                async with asyncio.timeout(timeout):
+                    await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+                    if not running.done() and ctx.signal.reason == "shutdown":
+                        await asyncio.wait({running})
+            except TimeoutError:
+                if not running.done():
+                    await to_its_end(self._end(replica, running, policy))
+                    assert timeout is not None
+                    return Held.late(perf_counter_ns() - began, round(timeout * 1e9))
             if not running.done():
                 await to_its_end(self._end(replica, running, policy))
                 ctx.raise_if_cancelled()
             outcome = await running
             await self._events.kept()
-        except asyncio.CancelledError:  # timed out, or the host goes
+        except asyncio.CancelledError:  # the host goes
             await to_its_end(self._end(replica, running, policy))
             raise
         finally:
             told.cancel()
             self.pool.give_back(replica)
         return self._judged(outcome, policy)
+
+    async def _borrowed(self, ctx: Context, sink: RunLog, told: asyncio.Future[Any]) -> Replica:
+        """One with its code loaded, unless the execution is cancelled before."""
+        if self.pool.resting:
+            return await self.pool.borrow(sink)
+        borrowing = asyncio.ensure_future(self.pool.borrow(sink))
+        try:
+            await asyncio.wait({borrowing, told}, return_when=asyncio.FIRST_COMPLETED)
+            if borrowing.done() or ctx.signal.reason == "shutdown":
+                return await borrowing
+        except asyncio.CancelledError:
+            await to_its_end(self._given_up(borrowing))
+            raise
+        await to_its_end(self._given_up(borrowing))
+        ctx.raise_if_cancelled()
+        raise AssertionError(ctx.signal.reason)
+
+    async def _given_up(self, borrowing: asyncio.Future[Replica]) -> None:
+        borrowing.cancel()
+        await asyncio.gather(borrowing, return_exceptions=True)
+        if not borrowing.cancelled() and borrowing.exception() is None:
+            self.pool.give_back(borrowing.result())
 
     async def _end(self, replica: Replica, running: asyncio.Task[Done | Raised | Died], policy: TaskPolicy) -> None:
         """What it still tells is taken while it ends."""
@@ -197,6 +246,7 @@ class Served:
                 return Fail(ProcessExited(f"the process that ran it {how}"), retry=policy.rerun_lost)
 
     async def _start(self, sink: Sink | None) -> Replica:
+        await self._room.make_place()
         replica, answer = await self.prepared.start(await self.environment(), sink)
         match answer:
             case Loaded():

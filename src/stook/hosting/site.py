@@ -31,11 +31,13 @@ class HostedKey(msgspec.Struct, frozen=True):
 
 class HostOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds and bytes everywhere. `url` is the server's, as hosted code reaches it, None: it reaches none. `uids`:
-    users that deployments run as, each as its own; empty: as the host's. `replicas` of one deployment at most."""
+    users that deployments run as, each as its own; empty: as the host's. `replicas` of one deployment at most, `total`
+    of all."""
 
     folder: Path
     url: str | None = None
     replicas: int = 8
+    total: int = 32
     idle: float = 60.0
     most_runs: int = 1000
     memory: int = 1024 * 2**20

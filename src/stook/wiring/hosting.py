@@ -76,6 +76,7 @@ def options_of(settings: Settings, url: str | None) -> HostOptions:
         folder=_folder_of(settings, shared=bool(uids)),
         url=(settings.hosting_url or url or _SERVED).rstrip("/"),
         replicas=settings.hosting_replicas,
+        total=settings.hosting_total,
         idle=settings.hosting_idle_seconds,
         most_runs=settings.hosting_runs,
         memory=settings.hosting_memory_mb * 2**20,

@@ -54,6 +54,8 @@ class TaskDefinition:
     """A step's name that is used twice is an error, not a warning."""
     triggers: tuple[Trigger, ...] = ()
     home: Home | None = None
+    keeps_time: bool = False
+    """The handler itself ends what is over its timeout: not all of its time is the code's."""
 
     @property
     def batched(self) -> bool:

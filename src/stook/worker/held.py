@@ -74,8 +74,8 @@ class Held:
         self.facilities = facilities
         """None: its executions are not durable."""
         self.assignment = Assignment.of(piece, 0.0 if facilities is None else facilities.rememberer.lease)
-        self._limit = _nanoseconds(piece.policy.timeout)
-        own = (one.timeout for one in piece.extras.values())
+        own = [] if definition.keeps_time else [one.timeout for one in piece.extras.values()]
+        self._limit = NEVER if definition.keeps_time else _nanoseconds(piece.policy.timeout)
         self.limit = min([self._limit, *(_nanoseconds(one) for one in own if one is not None)])
         """Nanoseconds any attempt of it may run; some may run longer."""
         self.expires = expires
@@ -236,7 +236,7 @@ class Held:
 
     def limit_of(self, offset: int) -> int:
         """Nanoseconds an attempt of it may run."""
-        own = self.assignment.extras_of(offset).timeout
+        own = None if self.definition.keeps_time else self.assignment.extras_of(offset).timeout
         return self._limit if own is None else _nanoseconds(own)
 
     @staticmethod
