@@ -6,15 +6,17 @@ import asyncio
 
 import pytest
 
-from stook.core.deployment import NotDeployed
+from stook.core.deployment import Action, App, NotDeployed
 from stook.core.errors import Conflict
 from stook.core.hosted import hosted_queue, hosted_task, key_name
 from stook.core.hosted_reason import DEPLOYMENT_DELETED
+from stook.core.policy import RateLimit, TaskPolicy
 from stook.core.retry_scope import RetryScope
 from stook.core.states import State
 from stook.engine.catalogue import Catalogue
 from stook.engine.deployment_upkeep import tidy_deployments
 from stook.engine.keys import Keys
+from stook.engine.quota import Quotas
 from stook.store.script.change import NewInput, edit_item
 from stook.store.script.deployment_end import end_pinned
 from stook.store.script.pause import pause
@@ -265,3 +267,28 @@ async def test_a_retry_on_code_that_is_gone_is_refused_and_changes_nothing(store
     assert await states_of(store, batch) == before
     names = {one.name for one in await Catalogue(store, "default").list()}
     assert not names & set(await tasks_of(old)), "nothing more is submitted to it"
+
+
+async def test_limits_of_its_tasks_stay_while_something_runs_and_go_with_its_code(store, hosting):
+    policy = TaskPolicy(max_concurrency=3, rates=(RateLimit(5, 1),))
+    actions = (Action("pay", policy=policy), Action("p2", policy=policy))
+    done, other = [await hosting.deploy(label, App("shop", actions), dialect="stook") for label in ("v1", "v2")]
+    limits = Quotas(store, "default")
+    for task in (*await tasks_of(done), *await tasks_of(other), "pay"):
+        await limits.declare(task, 3)
+
+    async def limited():
+        return [
+            {row[0] for (rows,) in [await store.tables.fetch(f"select {name} from {table}")] for row in rows}
+            for name, table in (("task", "task_terms"), ("name", "quota"))
+        ]
+
+    every, left = {*await tasks_of(done), *await tasks_of(other)}, set(await tasks_of(other))
+    await pinned(store, done, 1)
+    one = await take_one(store, tasks=await tasks_of(done))
+    await hosting.deployments.delete("default", done.id)
+    await hosting.code.upkeep()
+    assert await limited() == [every, every | {"pay"}]
+    await send(store, succeed(one))
+    await hosting.code.upkeep()
+    assert await limited() == [left, left | {"pay"}]

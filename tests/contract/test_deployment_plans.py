@@ -23,7 +23,9 @@ BATCH = b"\1" * 16
 ASKED = {
     "delete_hosted_deployment": (ID,),
     "delete_hosted_versions": (ID,),
+    "drop_hosted_quotas": ("p", *RANGE),
     "drop_hosted_tasks": ("p", *RANGE),
+    "drop_hosted_terms": ("p", *RANGE),
     "find_hosted_version": ("v", "p"),
     "first_hosted_log": (ID,),
     "hosted_batches_to_end": (*RANGE, 50),

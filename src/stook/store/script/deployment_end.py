@@ -90,13 +90,15 @@ def spent(arriving: int, resting: int, limit: int = 100) -> Script[list[Deployme
 
 
 def drop_deployment(deployment_id: str) -> Script[None]:
-    """Its archive is gone: with it go its environment, its log and its tasks, if those are there still."""
+    """Its archive is gone: with it go its environment, its log, its tasks, if those are there still, and their
+    limits."""
     row = (yield from lock_deployments((deployment_id,))).get(deployment_id)
     if row is None:
         return
     now: int = yield Now()
     row.kept = 0
     yield from save_deployments([row], now)
-    yield Run("drop_hosted_tasks", (row.project, *task_prefix(row.id)))
+    for dropped in ("drop_hosted_tasks", "drop_hosted_terms", "drop_hosted_quotas"):
+        yield Run(dropped, (row.project, *task_prefix(row.id)))
     if row.deleted:
         yield Run("purge_hosted_log", (row.id,))
