@@ -95,6 +95,8 @@ def test_a_killed_host_leaves_no_process_and_the_next_one_serves_on(run, tmp_pat
     with run.client(again, up.ready["key"]) as client:
         until(lambda: client.get(f"/kernel/invocations/{hangs}").json()["status"] == "failed", "the end of the run")
         assert json.loads(invoke(client, "works", 2)["output"])["payload"] == 2
+        keys = [one for one in client.get("/api/v1/keys").json()["data"] if one["name"].startswith("deployment ")]
+        assert [one["revoked_at"] is None for one in keys] == [False, True], "the killed host's opens nothing any more"
     assert again.ended(signal.SIGTERM) == 0, again.words
 
 
