@@ -41,6 +41,28 @@ def test_fast_handlers_get_work_ahead():
     run(main())
 
 
+def test_what_is_never_begun_twice_is_claimed_when_it_can_start_and_not_before():
+    """Also beside tasks that get work ahead."""
+
+    async def main():
+        tasks = {
+            name: define(echo, name=name, policy=TaskPolicy(queue="default", rerun_lost=name != "once"))
+            for name in ("again", "once")
+        }
+        source = FakeSource()
+        worker = WorkerRuntime(source, tasks, name="w", concurrency=5)
+        await worker.start()
+        try:
+            await asyncio.gather(*(source.ended(source.submit(range(1000), task=name)) for name in tasks))
+        finally:
+            await worker.stop()
+        most = {name: max(claim.items for claim in source.claims if list(claim.tasks) == [name]) for name in tasks}
+        assert most["again"] > 50
+        assert most["once"] <= 5
+
+    run(main())
+
+
 def test_slow_handlers_hoard_nothing(monkeypatch):
     monkeypatch.setattr(pace, "SLOW", 1_000_000)
 

@@ -307,9 +307,11 @@ class WorkerRuntime:
 
     def _make_lanes(self) -> list[Lane]:
         lanes: list[Lane] = []
-        singles = [task.name for task in self._tasks.values() if task.kind in ("async", "thread")]
-        if singles:
-            lanes.append(SlotLane(singles, slots=self._slots, pace=Pace(self._concurrency)))
+        singles = [task for task in self._tasks.values() if task.kind in ("async", "thread")]
+        for ahead in (True, False):
+            names = [task.name for task in singles if task.policy.rerun_lost is ahead]
+            if names:
+                lanes.append(SlotLane(names, slots=self._slots, pace=Pace(self._concurrency), ahead=ahead))
         for task in self._tasks.values():
             config = task.policy.batch
             if config is not None:
