@@ -48,10 +48,12 @@ ASKED = {
     "purge_hosted_log_end": (ID,),
     "purge_workflow_event": (BATCH, 5),
     "read_hosted_apps": (ID,),
+    "read_hosted_builders": (),
     "read_hosted_deployment": (ID,),
     "read_hosted_env": (ID,),
     "read_hosted_log": (ID, 5, 0, 500),
     "read_hosted_versions": ("p", "kernel", "shop", "v1"),
+    "release_hosted_build": (5,),
     "renew_hosted_build": (5, 5),
     "resolve_hosted": ("p", "kernel", "shop", "v1"),
     "running_hosted": (),
@@ -65,11 +67,12 @@ BY = {
     "list_hosted_deployments": "hosted_deployment_listed",
     "live_hosted": "batch_hosted",
     "lock_next_build": "hosted_deployment_build",
+    "read_hosted_builders": "hosted_deployment_token",
     "running_hosted": "hosted_deployment_served",
     "spent_hosted": "hosted_deployment_kept",
 }
 OURS = DERIVED | {"CONSTANT", "live", "literal", "newest"}
-WHOLE = {"hosted_keys", "running_hosted", "spent_hosted", "lock_next_build"}
+WHOLE = {"hosted_keys", "running_hosted", "spent_hosted", "lock_next_build", "read_hosted_builders"}
 """These go through an index that holds nothing else."""
 
 

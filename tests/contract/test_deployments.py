@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from stook.core.deployment import Action, App, DeploymentState, Source
 from stook.core.errors import Conflict, NotFound, OptionError, StoreError
 from stook.core.hosted import hosted_queue, hosted_task
+from stook.engine import process
 from stook.engine.actions import Actions
 from stook.engine.catalogue import Catalogue
 from stook.engine.requests import Requests, Ticket
+from stook.store.script.deployment_build import take_build
 from tests.contract.deployed import Hosting, app
 
 
@@ -166,6 +169,34 @@ async def test_the_third_lost_host_is_the_last(store, hosting):
     assert await hosting.code.take_build("d") is None
     failed = await hosting.deployments.get("default", made.id)
     assert (failed.state, failed.reason) == (DeploymentState.failed, "host lost")
+
+
+async def test_what_a_dead_process_of_this_machine_was_building_is_taken_at_once_and_counts_as_lost(store, hosting):
+    made = await hosting.create()
+    for losses in (1, 2, 3):
+        ended = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=asyncio.subprocess.PIPE)
+        mark = f"a {process.process(ended.pid)} {process.host()}"
+        await store.write(take_build, mark, losses, 30_000_000)
+        assert await hosting.code.bury_builders() == 0
+        ended.kill()
+        await ended.wait()
+        assert await hosting.code.bury_builders() == 1
+    assert await hosting.code.take_build("b") is None
+    failed = await hosting.deployments.get("default", made.id)
+    assert (failed.state, failed.reason) == (DeploymentState.failed, "host lost")
+
+
+async def test_a_build_that_is_given_back_is_taken_at_once_however_often(store, hosting):
+    made = await hosting.create()
+    for host in "abcd":
+        token = await hosting.build(host)
+        mark = hosting.listening._store.mark() if host == "a" else None
+        assert await hosting.code.release_build(token)
+        assert not await hosting.code.release_build(token)
+        assert not await hosting.code.renew_build(token)
+        if mark is not None:
+            await asyncio.wait_for(hosting.listening._store.wait(("deployments",), 60, mark), 60)
+    assert (await hosting.code.publish(await hosting.build(), [app()])).id == made.id
 
 
 async def test_a_build_that_fails_says_why_and_is_not_built_again(hosting):

@@ -6,14 +6,17 @@ import asyncio
 import os
 import resource
 import shutil
+import signal
 import sys
 
 import pytest
 
+from stook.hosting.bootstrap.keeper import below
 from stook.hosting.launch import ProcessLimits, bootstrap_file, launch
 from stook.hosting.output import Output, Pipes
 from stook.hosting.replica import Died, Done
 from tests.hosting.code import Lines, replica_of, run, write
+from tests.hosting.test_replica import alive
 
 MIB = 2**20
 APP = """
@@ -60,6 +63,36 @@ APP = """
         for _ in range(payload):
             os.write(2, block)
 """
+
+
+def test_what_a_killed_keeper_kept_ends_too(tmp_path):
+    """In a session of its own, with nothing open and nothing in its environment."""
+    code = """
+        import os, stook, subprocess, time
+
+        app = stook.App("app")
+
+        @app.task
+        def hangs(payload):
+            for _ in range(2):
+                if os.fork() == 0:
+                    os.setsid()
+                    os.closerange(0, 100)
+                    os.execve("/bin/sleep", ["sleep", "1000"], {})
+            time.sleep(1000)
+    """
+
+    async def main():
+        async with replica_of(write(tmp_path, main_dot_py=code), "main.py") as (replica, _):
+            running = asyncio.ensure_future(run(replica, "hangs"))
+            async with asyncio.timeout(60):
+                while len(pids := below(replica.pid)) < 3:
+                    await asyncio.sleep(0.01)
+            os.kill(replica.pid, signal.SIGKILL)
+            assert await running == Died("was killed", began=True, struck=True)
+            assert not any(map(alive, pids))
+
+    asyncio.run(main())
 
 
 def outcome(tmp_path, action, payload=None, *, sink=None, **limits):

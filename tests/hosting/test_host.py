@@ -56,6 +56,16 @@ APP = """
         for _ in range(payload):
             os.write(1, block)
 
+    @app.task("trap", max_attempts=1)
+    def trap(payload):
+        import __main__ as program
+        receive = program.receive
+
+        def receive_and_die(line):
+            receive(line)
+            os.kill(os.getpid(), 9)
+        program.receive = receive_and_die
+
     @app.task("much", max_attempts=1)
     def much(payload):
         return "x" * payload
@@ -120,6 +130,72 @@ def test_every_way_to_fail_has_its_own_words(tmp_path, hosting_folder):
             assert served.pool.busy == 0
 
     with_owner(tmp_path, hosting_folder, main, hosting_memory_mb=200, kernel_result_bytes=4000)
+
+
+def test_a_process_that_is_killed_before_it_begins_costs_its_run_nothing(tmp_path, hosting_folder):
+    async def main(me):
+        async with me.host():
+            shop = await me.deploy(write(tmp_path / "a", main_dot_py=APP))
+            assert (await me.outcome(shop, "trap")).state == State.succeeded
+            works = await me.outcome(shop, "works", 1)
+            assert (works.state, works.attempt) == (State.succeeded, 1)
+
+    with_owner(tmp_path, hosting_folder, main)
+
+
+@pytest.mark.parametrize(("kills", "state"), [(2, "running"), (3, "failed")])
+def test_a_process_that_is_killed_while_it_loads_is_followed_by_another_but_not_for_ever(
+    tmp_path, hosting_folder, kills, state
+):
+    code = f"""
+        import os, stook
+        killed = os.open({str(tmp_path / "killed")!r}, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        if len(os.read(killed, 100)) < {kills}:
+            os.write(killed, b"x")
+            os.kill(os.getpid(), 9)
+        app = stook.App("shop")
+
+        @app.task("works")
+        def works(payload):
+            pass
+    """
+
+    async def main(me):
+        async with me.host():
+            shop = await me.deploy(write(tmp_path / "a", main_dot_py=code))
+            reasons = {"running": None, "failed": "the process that loaded the code was killed by signal SIGKILL"}
+            assert (shop.state, shop.reason) == (state, reasons[state])
+
+    with_owner(tmp_path, hosting_folder, main)
+
+
+def test_a_host_that_stops_gives_its_build_back(tmp_path, hosting_folder):
+    """However often: no host was lost."""
+    code = f"""
+        import os, stook, time
+        began = os.open({str(tmp_path / "began")!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(began, b"x")
+        while os.path.getsize({str(tmp_path / "began")!r}) < 4:
+            time.sleep(0.01)
+        app = stook.App("shop")
+
+        @app.task("works")
+        def works(payload):
+            pass
+    """
+
+    async def main(me):
+        deploying, began = None, tmp_path / "began"
+        for turn in (1, 2, 3, 4):
+            async with me.host():
+                deploying = deploying or asyncio.ensure_future(me.deploy(write(tmp_path / "a", main_dot_py=code)))
+                async with asyncio.timeout(60):
+                    while not began.exists() or len(began.read_bytes()) < turn:
+                        await asyncio.sleep(0.01)
+                    if turn == 4:
+                        assert (await deploying).state == "running"
+
+    with_owner(tmp_path, hosting_folder, main)
 
 
 def test_a_cancelled_run_is_killed_with_all_it_started(tmp_path, hosting_folder):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stook.core.deployment import BuildOrder, Hosted
 from stook.core.errors import NotFound, SecretUnreadable
+from stook.engine import process
 from stook.engine.catalogue import SEEN
 from stook.engine.deployment_archive import Archives, Stored
 from stook.engine.deployment_env import open_env
 from stook.engine.deployment_text import kept_text
 from stook.engine.deployment_upkeep import tidy_deployments
 from stook.engine.workspace_secrets import WorkspaceSecrets
-from stook.store.script.deployment_build import fail_build, renew_build, take_build
+from stook.store.script.deployment_build import builders, fail_build, release_build, renew_build, take_build
 from stook.store.script.deployment_log import NewLine, write_log
 from stook.store.script.deployment_publish import publish
 from stook.store.script.deployment_row import read_deployments
@@ -49,9 +50,10 @@ class HostedCode:
     async def take_build(self, host: str, lease_seconds: float = 30.0) -> BuildOrder | None:
         """The oldest that waits to be built, or whose host was not heard of in time; None: there is nothing to do now.
         New ones ring the topic `deployments`. The third host that is lost is the last: then it has failed."""
+        mark = f"{host} {process.process()} {process.host()}"
         while True:
             token = secrets.randbits(62) + 1
-            taken = await self._store.write(take_build, host, token, round(lease_seconds * 1_000_000))
+            taken = await self._store.write(take_build, mark, token, round(lease_seconds * 1_000_000))
             if taken is None:
                 return None
             try:
@@ -62,6 +64,20 @@ class HostedCode:
     async def renew_build(self, token: int, lease_seconds: float = 30.0) -> bool:
         """From now on. False: somebody else builds it, or nobody any more: stop."""
         return await self._store.write(renew_build, token, round(lease_seconds * 1_000_000))
+
+    async def release_build(self, token: int) -> bool:
+        """Another host may begin it at once. False: the token is not valid any more."""
+        return await self._store.write(release_build, token)
+
+    async def bury_builders(self) -> int:
+        """What a process of this machine was building that is gone may be taken at once; returns how much that was."""
+        here, lost = process.host(), 0
+        for token, host in await self._store.read(builders):
+            _, _, mark = host.partition(" ")
+            alive, _, where = mark.partition(" ")
+            if where == here and not process.is_alive(alive):
+                lost += await self._store.write(renew_build, token, 0)
+        return lost
 
     async def copy_archive(self, deployment: Deployment, to: Path) -> None:
         """The file is there whole, or not at all. `NotFound` where it is not kept any more, `StoreError` where it is

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from stook.core.errors import StookError, StoreError
+from stook.core.errors import StookError, StoreError, StoreUnavailable
 from stook.hosting.archive import BadArchive
 from stook.hosting.build_log import BuildLog
 from stook.hosting.building import EnvironmentFailed
@@ -62,10 +62,16 @@ async def build(
         for one in (building, renewing):
             one.cancel()
         await asyncio.gather(building, renewing, return_exceptions=True)
-    if not building.cancelled() and (error := building.exception()) is not None:
+    error = building.exception()
+    if isinstance(error, StoreUnavailable):
+        log.warning("building deployment %s broke off, it is begun again: %s", deployment.id, error)
+        with contextlib.suppress(StoreError):
+            await code.renew_build(order.token, 0)
+        return True
+    if error is not None:
         log.error("building deployment %s broke off: %s", deployment.id, error, exc_info=error)
-        await code.fail_build(order.token, f"the host could not build it: {type(error).__name__}: {error}")
-    return True
+        return await code.fail_build(order.token, f"the host could not build it: {type(error).__name__}: {error}")
+    return building.result()
 
 
 async def _renew(order: BuildOrder, code: HostedCode) -> None:
@@ -85,7 +91,8 @@ async def _build(
     environment: Callable[[Deployment], Awaitable[dict[str, str]]],
     keep: Callable[[Deployment, Prepared, Replica], None],
     spares: Spares | None,
-) -> None:
+) -> bool:
+    """False: it was somebody else's by then."""
     deployment = order.deployment
     said = BuildLog(lambda lines: code.write_log(deployment.id, lines))
     replica: Replica | None = None
@@ -102,14 +109,14 @@ async def _build(
         if published is not None and published.state == "running":
             kept, replica = replica, None
             keep(published, prepared, kept)
-    except (BadArchive, EnvironmentFailed) as error:
-        await _fail(order, code, said, str(error))
-    except _Failed as error:
-        await _fail(order, code, said, str(error))
+    except (BadArchive, EnvironmentFailed, _Failed) as error:
+        return await _fail(order, code, said, str(error))
     except StookError as error:
         if isinstance(error, StoreError):
             raise
-        await _fail(order, code, said, str(error))
+        return await _fail(order, code, said, str(error))
+    else:
+        return published is not None
     finally:
         if replica is not None:
             await to_its_end(replica.stop(options.grace))
@@ -129,7 +136,7 @@ def _loaded(answer: Loaded | Unloadable | Died, said: BuildLog) -> Loaded:
             raise _Failed(f"the process that loaded the code {how}")
 
 
-async def _fail(order: BuildOrder, code: HostedCode, said: BuildLog, reason: str) -> None:
+async def _fail(order: BuildOrder, code: HostedCode, said: BuildLog, reason: str) -> bool:
     said.say(f"failed: {reason}")
     await said.close()
-    await code.fail_build(order.token, reason)
+    return await code.fail_build(order.token, reason)

@@ -17,6 +17,7 @@ from stook.hosting.builder import LEASE, build
 from stook.hosting.dialects import environment_of
 from stook.hosting.event_keeper import EventKeeper
 from stook.hosting.finishing import to_its_end
+from stook.hosting.orphans import end_orphans
 from stook.hosting.prepared import forget, prepare
 from stook.hosting.room import Room
 from stook.hosting.served import Served
@@ -105,6 +106,7 @@ class Host:
 
     async def _look_again_and_again(self) -> None:
         tidied = time.monotonic()
+        await asyncio.to_thread(end_orphans)
         while True:
             mark = self._store.mark()
             try:
@@ -113,6 +115,7 @@ class Host:
                     tidied = time.monotonic()
                     used = [place for served in self._serving.values() for place in served.prepared.places]
                     await asyncio.to_thread(tidy, self._options.folder, used)
+                    await asyncio.to_thread(end_orphans)
             except StoreError as error:
                 log.warning("the host waits for the store: %s", error)
                 await asyncio.sleep(1.0)
@@ -131,6 +134,7 @@ class Host:
             await asyncio.gather(rung, room, return_exceptions=True)
 
     async def _look(self) -> None:
+        await self._code.bury_builders()
         while len(self._building) < self._options.builds:
             order = await self._code.take_build(self._name, LEASE)
             if order is None:
@@ -182,15 +186,24 @@ class Host:
             self._warm[made.id] = (prepared, replica)
 
         self._make_folder()
-        ours = True
+        ours, stopped = True, False
         uid = self._user_of(deployment)
         try:
             ours = await build(
                 order, self._code, self._options, uid=uid, environment=environment, keep=keep, spares=self._spares
             )
+        except asyncio.CancelledError:
+            stopped = True
+            raise
         finally:
             if ours and not published:  # who else builds it may use the same folder
                 await to_its_end(self._clear(deployment.id))
+            if stopped:
+                await to_its_end(self._release(order.token))
+
+    async def _release(self, token: int) -> None:
+        with contextlib.suppress(StoreError):
+            await self._code.release_build(token)
 
     async def _clear(self, deployment_id: str) -> None:
         self._users.pop(deployment_id, None)

@@ -19,6 +19,7 @@ import msgspec
 
 from stook.hosting.finishing import to_its_end
 from stook.hosting.frames import BrokenLine, read_frame, to_bytes
+from stook.hosting.orphans import end_orphans
 from stook.hosting.output import Output, Pipes
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class Launched:
         except subprocess.TimeoutExpired:
             self._keeper.kill()
             await asyncio.to_thread(self._keeper.wait)
+        if told is None:  # the keeper was killed, and keeps nothing any more
+            await asyncio.to_thread(end_orphans)
         self.output.close()
         self.line.close()
         if not self.exit.done():

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stook.hosting.building import Building, made_once
 from stook.hosting.dialects import command_for, load_frame
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from stook.hosting.spares import Spares
 
 __all__ = ["Prepared", "forget", "prepare"]
+
+_TRIES: Final = 3
+"""Processes that are started, should somebody kill them while they load."""
 
 
 class Prepared:
@@ -57,6 +60,16 @@ class Prepared:
         self, env: Mapping[str, str], sink: Sink | None, *, check: bool = False
     ) -> tuple[Replica, Loaded | Unloadable | Died]:
         """A replica that was asked to load the code, and its answer. It is the caller's to stop, whatever it says."""
+        replica, answer = await self._start(env, sink, check=check)
+        for _ in range(_TRIES - 1):
+            if not isinstance(answer, Died) or not answer.struck:
+                break
+            replica, answer = await self._start(env, sink, check=check)
+        return replica, answer
+
+    async def _start(
+        self, env: Mapping[str, str], sink: Sink | None, *, check: bool
+    ) -> tuple[Replica, Loaded | Unloadable | Died]:
         command, options = self._command, self._options
         if self._spares is None:
             replica = await Replica.start(command.argv, cwd=self.root, env=command.env, limits=self._limits)

@@ -1,6 +1,6 @@
 """A process with somebody's code loaded, which runs one thing at a time.
 
-start ──▶ load ──▶ run ──▶ run ──▶ … ──▶ stop
+start ──▶ load ──▶ run ──▶ began, done ──▶ run ──▶ … ──▶ stop
 └─ it ends, breaks the protocol, or says that it is spent: it is not used again
 """
 
@@ -65,9 +65,12 @@ class Raised(msgspec.Struct, frozen=True):
 
 
 class Died(msgspec.Struct, frozen=True):
-    """The process is gone; `how` in words, with the limit that it broke."""
+    """The process is gone; `how` in words, with the limit that it broke. `began`: what was asked of it had begun.
+    `struck`: by somebody else's SIGKILL, as far as anybody knows."""
 
     how: str
+    began: bool = True
+    struck: bool = False
 
 
 class Replica:
@@ -77,6 +80,7 @@ class Replica:
         self._launched = launched
         self._limits = limits
         self._broken: str | None = None
+        self._began = False
         self.runs = 0
         self.spent = False
         """It is not to be used again."""
@@ -126,7 +130,7 @@ class Replica:
         on_event: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
     ) -> Done | Raised | Died:
         """Everything that was written while it ran is in `sink` on return. Cut off, it must be stopped: what it runs
-        goes on."""
+        goes on. Of one that died before it `began` the code was not called."""
         self.runs += 1
         answer = await self._ask({"op": "run", **frame}, sink, on_event)
         match answer:
@@ -160,6 +164,7 @@ class Replica:
         on_event: Callable[[dict[str, Any]], Awaitable[None]] | None,
     ) -> dict[str, Any] | Died:
         launched = self._launched
+        self._began = frame["op"] != "run"
         if launched.gone:
             return await self._died()
         finished = False
@@ -170,6 +175,9 @@ class Replica:
                 answer = await read_frame(launched.ours)
                 if answer is None:
                     return await self._died()
+                if answer.get("op") == "began":
+                    self._began = True
+                    continue
                 if answer.get("op") != "event":
                     finished = True
                     self.spent = self.spent or bool(answer.get("spent"))
@@ -193,7 +201,8 @@ class Replica:
         """The line is closed. A process that closes it and lives on is as good as dead."""
         self.spent = True
         ended = await self._launched.end(_LAST_GRACE)
-        return Died(self._broken or how_it_ended(ended, self._limits))
+        struck = self._broken is None and ended.reason is None and ended.status in (None, -signal.SIGKILL)
+        return Died(self._broken or how_it_ended(ended, self._limits), self._began, struck)
 
 
 def how_it_ended(ended: Exit, limits: ProcessLimits) -> str:

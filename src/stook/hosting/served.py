@@ -27,6 +27,7 @@ from stook.hosting.run_log import DeploymentFeed, RunLog
 from stook.hosting.shared_source import SharedSource
 from stook.worker.context import Context  # noqa: TC001 -- `define` reads the annotation
 from stook.worker.definition import define
+from stook.worker.failures import AttemptTimeout
 from stook.worker.held import Held
 from stook.worker.logs.captured import CapturedLog
 from stook.worker.runtime import WorkerRuntime
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["Served"]
 
 FLUSH: Final = 0.5
+TRIES: Final = 3
+"""Processes that a run is given to, until one has begun it."""
 POLL: Final = 2.0
 
 log = logging.getLogger("stook.hosting")
@@ -167,8 +170,20 @@ class Served:
             self._logs.discard(sink)
 
     async def _run(self, ctx: Context, sink: RunLog, frame: dict[str, Any], timeout: float | None) -> Any:
-        """`timeout` counts from when the code is loaded."""
-        execution, policy = ctx.execution_id, self._policies[ctx.task]
+        """`timeout` counts from when the code is loaded. A process that was killed before it began, while it rested
+        perhaps, costs the run nothing."""
+        policy = self._policies[ctx.task]
+        outcome = await self._run_in_one(ctx, sink, frame, timeout, policy)
+        for _ in range(TRIES - 1):
+            if not isinstance(outcome, Died) or outcome.began:
+                break
+            outcome = await self._run_in_one(ctx, sink, frame, timeout, policy)
+        return outcome if isinstance(outcome, AttemptTimeout) else self._judged(outcome, policy)
+
+    async def _run_in_one(
+        self, ctx: Context, sink: RunLog, frame: dict[str, Any], timeout: float | None, policy: TaskPolicy
+    ) -> Done | Raised | Died | AttemptTimeout:
+        execution = ctx.execution_id
         told = asyncio.ensure_future(ctx.signal.wait())
         try:
             replica = await self._borrowed(ctx, sink, told)
@@ -199,7 +214,7 @@ class Served:
         finally:
             told.cancel()
             self.pool.give_back(replica)
-        return self._judged(outcome, policy)
+        return outcome
 
     async def _borrowed(self, ctx: Context, sink: RunLog, told: asyncio.Future[Any]) -> Replica:
         """One with its code loaded, unless the execution is cancelled before."""

@@ -27,13 +27,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["main"]
+__all__ = ["PID_SHIFT", "main", "mark_of"]
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 SHORTEST, LONGEST = 0.05, 0.4
 """Seconds between two looks at the program: short while it changes, long while it does not."""
 LAST_WAIT = 10.0
 """Seconds for what was killed to be gone."""
+RLIMIT_LOCKS = 10
+"""No kernel obeys it since Linux 2.4: it is where a keeper's mark is kept (`hosting/orphans.py`)."""
+PID_SHIFT = 40
 _SIZE = struct.Struct(">I")
 _children_known = os.path.exists("/proc/thread-self/children")
 
@@ -85,6 +88,11 @@ def become(spec: dict[str, Any], line: int, libc: Any, keeper: int, program_here
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")  # when memory is short, this goes before the host
     except OSError:
+        pass
+    mark = mark_of(keeper)
+    try:
+        resource.setrlimit(RLIMIT_LOCKS, (mark, mark))
+    except (ValueError, OSError):  # below another keeper: its own mark is there
         pass
     if spec["uid"] is not None:
         os.setgroups([])
@@ -245,6 +253,16 @@ class Watch:
                 return
             if pid == self.program:
                 self.status = os.waitstatus_to_exitcode(status)
+
+
+def mark_of(pid: int) -> int:
+    """Its number, and when it was started, so that a number used again is not taken for it; 0: it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] == b"Z" else pid << PID_SHIFT | int(fields[19])
 
 
 def below(root: int) -> list[int]:

@@ -146,6 +146,7 @@ function send(frame) {
 
 async function take(frame) {
   if (frame.op === 'run') {
+    await send({ op: 'began' });
     await send(await call(frame));
   } else if (frame.op === 'load') {
     const failed = new Promise((_, reject) => { failing = reject; });

@@ -58,6 +58,7 @@ def main() -> None:
         run = receive(line)
         if run is None:
             return
+        send(line, {"op": "began"})
         answer = call(kernel, loop, run, load["most"], load["path"])
         flush()
         send(line, answer)

@@ -74,6 +74,7 @@ def main() -> None:
             run = customs.receive(line)
             if run is None:
                 return
+            send(line, {"op": "began"})
             answer = call(apps, runner, customs, run, load["most"], load["path"])
             for stream in (sys.stdout, sys.stderr):
                 try:

@@ -364,6 +364,7 @@ class Replica:
         assert self._release is not None
         self._runs += 1
         self._running = threading.Event()
+        self._channel.send({"op": "began"})
 
         def send(event_id: str, name: str, at: datetime, body: str) -> None:
             micros = round(at.timestamp() * 1_000_000)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stook.core.deployment import MOST_LOSSES, Deployment, DeploymentEvent
-from stook.store.script.deployment_row import change_state, row_of, save_deployments, with_apps
-from stook.store.statement import All, Each, Now, Run
+from stook.store.script.deployment_row import SERVED, change_state, row_of, save_deployments, with_apps
+from stook.store.statement import All, Each, Notify, Now, Run
 
 if TYPE_CHECKING:
     from stook.store.script.deployment_row import DeploymentRow
     from stook.store.statement import Row, Script
 
-__all__ = ["Taken", "fail_build", "lock_build", "renew_build", "take_build"]
+__all__ = ["Taken", "builders", "fail_build", "lock_build", "release_build", "renew_build", "take_build"]
 
 HOST_LOST = "host lost"
 
@@ -51,6 +51,20 @@ def renew_build(token: int, lease: int) -> Script[bool]:
     now: int = yield Now()
     changed: int = yield Run("renew_hosted_build", (token, now + lease))
     return bool(changed)
+
+
+def release_build(token: int) -> Script[bool]:
+    """It waits again, and no host was lost. False: the token is not valid any more."""
+    changed: int = yield Run("release_hosted_build", (token,))
+    if changed:
+        yield Notify((SERVED,))
+    return bool(changed)
+
+
+def builders() -> Script[list[tuple[int, str]]]:
+    """Tokens of builds under way, and their hosts."""
+    rows: list[Row] = yield All("read_hosted_builders")
+    return [(token, host) for token, host in rows]
 
 
 def fail_build(token: int, reason: str) -> Script[bool]:

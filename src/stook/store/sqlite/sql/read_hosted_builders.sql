@@ -1,0 +1,1 @@
+select token, host from hosted_deployment where token is not null and state = 'building';
