@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import httpx
 
@@ -60,21 +62,31 @@ class Programs:
         self.cli = cli
         self.started = []
 
-    def start(self, *words, **environment):
+    def start(self, *words, program=("stook",), **environment):
+        """`program`: a module, and its own words."""
         name = f"{words[0]}-{len(self.started)}"
-        folder = self.cli.folder
+        folder, environment = self.cli.folder, self.cli.environment | environment
         with (folder / f"{name}.out").open("w") as out, (folder / f"{name}.err").open("w") as err:
-            process = warm().start(
-                [*map(str, words)], folder, self.cli.environment | environment, out, err, session=True
-            )
+            if program == ("stook",):
+                process = warm().start([*map(str, words)], folder, environment, out, err, session=True)
+            else:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", *map(str, (*program, *words))],
+                    cwd=folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                )
         made = Program(process, folder, name)
         self.started.append(made)
         return made
 
-    def server(self, *words, port=0, **environment):
+    def server(self, *words, port=0, **how):
         """One that answers."""
         file = self.cli.folder / f"ready-{len(self.started)}.json"
-        made = self.start(*words, "--port", port, "--ready-file", file, **environment)
+        made = self.start(*words, "--port", port, "--ready-file", file, **how)
         until(lambda: file.exists() or made.process.poll() is not None, f"the ready file of {made.name}")
         assert file.exists(), made.words
         made.ready = json.loads(file.read_text())

@@ -135,7 +135,7 @@ def _context(deployment: Deployment, one: Invocation) -> dict[str, Any]:
 
 
 def _placed(name: str, programs: Path) -> Path:
-    """With what it needs beside it, in a folder named by their content: hosts of several versions may share `programs`."""
+    """With what it needs beside it, in a folder named by their content: hosts of several versions may share it."""
     sources = [bootstrap_file(one) for one in (name, *_BESIDE.get(name, ()))]
     digest = hashlib.sha256(b"".join(one.read_bytes() for one in sources)).hexdigest()[:16]
     folder = programs / f"{sources[0].stem}-{digest}"
