@@ -13,6 +13,7 @@ from stook.engine.deployments import Deployments
 from stook.engine.hosted_executions import HostedExecutions
 from stook.engine.service import Engine
 from stook.store.script.read.logs import read_logs
+from stook.webhooks.sealer import new_encryption_key
 from stook.wiring.hosting import hosting
 from stook.wiring.session import open_session
 from stook.wiring.webhooks import sealer_of
@@ -92,7 +93,8 @@ class Owner:
 @contextlib.asynccontextmanager
 async def owner(tmp_path, hosting_folder, **settings):
     given = {"url": f"sqlite:///{tmp_path}/s.db", "synchronous": "off", "hosting_folder": str(hosting_folder)}
-    read = read_settings({}, **given | {"hosting_kill_seconds": 0.5} | settings)
+    given |= {"hosting_kill_seconds": 0.5, "encryption_key": new_encryption_key()}
+    read = read_settings({}, **given | settings)
     folder = tmp_path / "archives"
     folder.mkdir(exist_ok=True)
     async with open_session(read) as session:

@@ -80,7 +80,7 @@ def with_owner(tmp_path, hosting_folder, main, **settings):
     return asyncio.run(opened())
 
 
-def test_what_is_deployed_is_built_and_run(tmp_path, hosting_folder):
+def test_what_is_deployed_is_built_and_run(tmp_path, hosting_folder, either):
     async def main(me):
         async with me.host() as host:
             shop = await me.deploy(write(tmp_path / "a", main_dot_py=APP), env={"SECRET": "s"})
@@ -102,7 +102,7 @@ def test_what_is_deployed_is_built_and_run(tmp_path, hosting_folder):
         of_executions = {line.text: line.execution_id for line in await me.log(shop) if line.execution_id}
         assert of_executions["working on {'n': 2}"] == second.id
 
-    with_owner(tmp_path, hosting_folder, main)
+    with_owner(tmp_path, hosting_folder, main, url=either)
 
 
 def test_every_way_to_fail_has_its_own_words(tmp_path, hosting_folder):
@@ -169,7 +169,7 @@ def test_a_process_that_is_killed_while_it_loads_is_followed_by_another_but_not_
     with_owner(tmp_path, hosting_folder, main)
 
 
-def test_a_host_that_stops_gives_its_build_back(tmp_path, hosting_folder):
+def test_a_host_that_stops_gives_its_build_back(tmp_path, hosting_folder, either):
     """However often: no host was lost."""
     code = f"""
         import os, stook, time
@@ -195,10 +195,10 @@ def test_a_host_that_stops_gives_its_build_back(tmp_path, hosting_folder):
                     if turn == 4:
                         assert (await deploying).state == "running"
 
-    with_owner(tmp_path, hosting_folder, main)
+    with_owner(tmp_path, hosting_folder, main, url=either)
 
 
-def test_a_cancelled_run_is_killed_with_all_it_started(tmp_path, hosting_folder):
+def test_a_cancelled_run_is_killed_with_all_it_started(tmp_path, hosting_folder, either):
     async def main(me):
         async with me.host():
             shop = await me.deploy(write(tmp_path / "a", main_dot_py=APP))
@@ -211,7 +211,7 @@ def test_a_cancelled_run_is_killed_with_all_it_started(tmp_path, hosting_folder)
             assert (ended.state, ended.reason, ended.output) == (State.cancelled, HostedReason.cancelled, "enough")
             await gone([int(one) for one in (tmp_path / "pids").read_text().split()])
 
-    with_owner(tmp_path, hosting_folder, main, lease_seconds=2.0)
+    with_owner(tmp_path, hosting_folder, main, url=either, lease_seconds=2.0)
 
 
 def test_a_flood_of_output_is_cut_and_says_so(tmp_path, hosting_folder):
@@ -351,23 +351,72 @@ def test_what_cannot_be_built_fails_with_a_reason_and_leaves_nothing(tmp_path, h
     with_owner(tmp_path, hosting_folder, main, hosting_load_seconds=seconds, hosting_no_index=True)
 
 
-def test_a_new_version_takes_over_and_what_began_on_the_old_one_ends_there(tmp_path, hosting_folder, monkeypatch):
+def held(name):
+    """An app whose `which` says its version, once the file is there that it is given."""
+    return f"""
+        import time, stook
+        from pathlib import Path
+        app = stook.App("shop")
+        @app.task("which")
+        def which(payload):
+            while payload and not Path(payload).exists():
+                time.sleep(0.01)
+            return {name!r}
+    """
+
+
+def test_two_hosts_share_the_work_and_one_goes_on_alone(tmp_path, hosting_folder, either):
+    async def main(me):
+        go = tmp_path / "go"
+        async with me.host() as first:
+            async with me.host() as second:
+                shop = await me.deploy(write(tmp_path / "a", main_dot_py=held("here")))
+                each = [await me.submit(shop, "which", str(go)) for _ in range(2)]
+                for one in each:
+                    await me.running(one)
+                async with asyncio.timeout(60):
+                    while [sum(one.pool.busy for one in host.serving.values()) for host in (first, second)] != [1, 1]:
+                        await asyncio.sleep(0.01)
+                go.touch()
+            assert [(await me.ended(one)).state for one in each] == [State.succeeded] * 2
+            assert json.loads((await me.outcome(shop, "which")).result) == "here"
+            assert list(first.serving) == [shop.id]
+
+    with_owner(tmp_path, hosting_folder, main, url=either, hosting_replicas=1)
+
+
+def test_what_waits_for_a_deleted_deployment_ends_and_what_runs_ends_as_it_would(
+    tmp_path, hosting_folder, either, monkeypatch
+):
+    monkeypatch.setattr(host_module, "LOOK", 0.2)
+
+    async def main(me):
+        go = tmp_path / "go"
+        async with me.host() as host:
+            shop = await me.deploy(write(tmp_path / "a", main_dot_py=held("old")))
+            runs = await me.submit(shop, "which", str(go))
+            await me.running(runs)
+            waits = await me.submit(shop, "which")
+            assert await me.deployments.delete("default", shop.id)
+            ended = await me.ended(waits)
+            assert (ended.state, ended.reason) == (State.cancelled, HostedReason.deployment_deleted)
+            assert shop.id in host.serving
+            go.touch()
+            assert json.loads((await me.ended(runs)).result) == "old"
+            async with asyncio.timeout(60):
+                while host.serving or (hosting_folder / "deployments" / shop.id).exists():
+                    await asyncio.sleep(0.02)
+
+    with_owner(tmp_path, hosting_folder, main, url=either, hosting_replicas=1)
+
+
+def test_a_new_version_takes_over_and_what_began_on_the_old_one_ends_there(
+    tmp_path, hosting_folder, either, monkeypatch
+):
     monkeypatch.setattr(host_module, "LOOK", 0.2)
 
     def version(number):
-        return write(
-            tmp_path / f"v{number}",
-            main_dot_py=f"""
-                import time, stook
-                from pathlib import Path
-                app = stook.App("shop")
-                @app.task("which")
-                def which(payload):
-                    while payload and not Path(payload).exists():
-                        time.sleep(0.01)
-                    return {number}
-            """,
-        )
+        return write(tmp_path / f"v{number}", main_dot_py=held(number))
 
     async def main(me):
         async with me.host() as host:
@@ -385,10 +434,10 @@ def test_a_new_version_takes_over_and_what_began_on_the_old_one_ends_there(tmp_p
                     await asyncio.sleep(0.02)
             assert list(host.serving) == [new.id]
 
-    with_owner(tmp_path, hosting_folder, main, hosting_replicas=1)
+    with_owner(tmp_path, hosting_folder, main, url=either, hosting_replicas=1)
 
 
-def test_a_host_that_stops_lets_what_runs_end_and_the_next_one_goes_on(tmp_path, hosting_folder):
+def test_a_host_that_stops_lets_what_runs_end_and_the_next_one_goes_on(tmp_path, hosting_folder, either):
     async def main(me):
         async with me.host():
             shop = await me.deploy(write(tmp_path / "a", main_dot_py=APP))
@@ -401,7 +450,7 @@ def test_a_host_that_stops_lets_what_runs_end_and_the_next_one_goes_on(tmp_path,
             ended = await me.ended(waits)
             assert (ended.state, ended.attempt) == (State.succeeded, 1)
 
-    with_owner(tmp_path, hosting_folder, main)
+    with_owner(tmp_path, hosting_folder, main, url=either)
 
 
 def test_kernels_runs_are_never_run_twice_not_even_when_their_host_has_to_kill_them(

@@ -33,7 +33,7 @@ APP = """
         child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         with open(payload["file"], "a") as file:
             file.write(f"{payload['n']} {os.getpid()} {child.pid}\\n")
-        while payload.get("holds"):
+        while payload.get("until") and not os.path.exists(payload["until"]):
             time.sleep(0.01)
         child.kill()
         child.wait()
@@ -42,9 +42,13 @@ APP = """
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def run(request, tmp_path, hosting_folder):
+def url(request):
+    return "sqlite:///stook.db" if request.param == "sqlite" else request.getfixturevalue("fresh_postgres")
+
+
+@pytest.fixture
+def run(url, tmp_path, hosting_folder):
     cli = Cli(tmp_path)
-    url = "sqlite:///stook.db" if request.param == "sqlite" else request.getfixturevalue("fresh_postgres")
     cli.environment |= {
         "STOOK_URL": url,
         "STOOK_SYNCHRONOUS": "off",
@@ -146,7 +150,8 @@ def submitted_through_kills(run, effects, batch, single):
 @pytest.mark.timeout(300)
 def test_a_server_killed_at_every_point_of_its_hosting_loses_nothing(run, tmp_path):
     effects = Effects(tmp_path / "effects")
-    texts = [{"n": number, "file": str(effects.path), "holds": number < 2} for number in NUMBERS]
+    never = str(tmp_path / "never")
+    texts = [{"n": number, "file": str(effects.path), "until": never if number < 2 else ""} for number in NUMBERS]
     *payloads, last = map(json.dumps, texts)
     app = {"app_name": "shop", "action_name": "does"}
     batch, single = {**app, "payloads": payloads}, {**app, "payload": last, "async": True}
@@ -178,4 +183,32 @@ def test_a_server_killed_at_every_point_of_its_hosting_loses_nothing(run, tmp_pa
     assert shown.keys() - lost <= set(effects.numbers)
     checks = {one["check"]: one["verdict"] for one in run.cli.documents("doctor")}
     assert "wrong" not in checks.values(), checks
+    assert server.ended(signal.SIGTERM) == 0, server.words
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+@pytest.mark.timeout(300)
+def test_of_two_hosts_one_dies_and_the_other_goes_on(run, tmp_path):
+    effects, go = Effects(tmp_path / "effects"), tmp_path / "go"
+    payloads = [json.dumps({"n": number, "file": str(effects.path), "until": str(go)}) for number in range(8)]
+    server = run.server("up", "--hosting")
+    with run.client(server, KEY) as client:
+        assert upload(client).status_code == 201
+        until(lambda: listed(client)[0]["status"] == "running", "the build")
+        batch = {"app_name": "shop", "action_name": "does", "payloads": payloads}
+        job = submitted(client, BATCH, batch)["batch_job_id"]
+        until(lambda: len(effects.rows) == 2, "what the first host runs")
+        other = run.start("worker", "--hosting", STOOK_HOSTING_URL=server.url)
+        until(lambda: len(effects.rows) == 4, "what both run")
+        other.ended(signal.SIGKILL)
+        mine, theirs = effects.rows[:2], effects.rows[2:]
+        until(lambda: not any(alive(pid) for _, *pids in theirs for pid in pids), "the end of its processes")
+        assert all(alive(pid) for _, *pids in mine for pid in pids)
+        go.touch()
+        *_, end = events_of(client.get(f"/kernel/batch_jobs/{job}/events"))
+        found = client.get(f"/kernel/batch_jobs/{job}").json()["invocations"]
+    assert (end["batch_job"]["succeeded_count"], end["batch_job"]["failed_count"]) == (6, 2)
+    assert {number for number, one in enumerate(found) if one["status"] == "failed"} == {one[0] for one in theirs}
+    assert sorted(effects.numbers) == list(range(8))
     assert server.ended(signal.SIGTERM) == 0, server.words
