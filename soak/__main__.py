@@ -1,4 +1,4 @@
-"""`python -m soak [--minutes N] [--store URL] [--seed N] [--json] [T1 T1S T2 T3 T4 T5 T6 V1]`.
+"""`python -m soak [--minutes N] [--store URL] [--seed N] [--json] [T1 T1S T2 T3 T4 T5 T6 T7 V1]`.
 
 Exits with 1 if a check fails, with 2 if it could not be looked at.
 """
@@ -36,7 +36,7 @@ def _options() -> argparse.Namespace:
         "--minutes",
         type=float,
         default=1.0,
-        help="how long T1, T1S and T2 load each database, and schemathesis asks in T6 (default: 1; the budget says 10)",
+        help="how long T1, T1S, T2, T7 load each database, and schemathesis asks in T6 (default: 1; budgets say 10)",
     )
     parser.add_argument("--store", metavar="URL", help="a store to fill (default: a SQLite file, then a PostgreSQL)")
     parser.add_argument("--seed", type=int, help="repeats what is submitted and broken (default: a new one)")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 from soak.lifeline import READY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from soak.report import Ledger
@@ -45,8 +45,9 @@ class Post:
 class Crew:
     """Children hold their parent's hand through standard input (`soak.lifeline`)."""
 
-    def __init__(self, folder: Path, mark: str) -> None:
+    def __init__(self, folder: Path, mark: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self._environment = {**os.environ, **(environment or {}), MARK: mark}
         self.killed: dict[str, int] = {}
         self.posts: list[Post] = []
         self._mark = mark
@@ -90,7 +91,7 @@ class Crew:
                 stdout=said,
                 stderr=said,
                 cwd=_ROOT,
-                env=os.environ | {MARK: self._mark},
+                env=self._environment,
                 start_new_session=True,
             )
 

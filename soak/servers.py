@@ -25,11 +25,13 @@ _START_SECONDS: Final = 60.0
 
 
 class Servers:
-    def __init__(self, crew: Crew, store: str, count: int) -> None:
+    """`words` are each server's own."""
+
+    def __init__(self, crew: Crew, store: str, count: int, *words: str) -> None:
         ports = _free_ports(count)
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         for port in ports:
-            crew.post(ROLE, "soak.server_process", "--store", store, "--port", str(port), "--grace", "5")
+            crew.post(ROLE, "soak.server_process", "--store", store, "--port", str(port), "--grace", "5", *words)
 
     async def ready(self) -> None:
         """Until each answers. RuntimeError if one does not."""

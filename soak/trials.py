@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from soak.bad_input import run_bad_input
 from soak.cuts import run_cuts
 from soak.databases import given, own_postgres, own_sqlite
+from soak.hosted_load import run_hosted_load
 from soak.load import run_load
 from soak.poison import run_poison
 from soak.races import run_races
@@ -72,6 +73,12 @@ async def _t6(database: Database, folder: Path, seed: int, seconds: float) -> Fo
     return await run_bad_input(database, folder, seed=seed, cases=BAD_REQUESTS, seconds=seconds)
 
 
+async def _t7(database: Database, folder: Path, seed: int, seconds: float) -> Found:
+    hosting = Path(tempfile.gettempdir()) / f"stook-soak-hosting-{os.getuid()}"
+    hosting.mkdir(mode=0o700, exist_ok=True)
+    return await run_hosted_load(database, folder, seed=seed, seconds=seconds, hosting=hosting)
+
+
 async def _v1(database: Database, folder: Path, seed: int, _seconds: float) -> Found:
     home = os.environ.get("STOOK_HOSTING_FOLDER")
     return await run_workflows(
@@ -87,6 +94,7 @@ TRIALS: Final[dict[str, Run]] = {
     "T4": _t4,
     "T5": _t5,
     "T6": _t6,
+    "T7": _t7,
     "V1": _v1,
 }
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.hosting.conftest import hosting_folder  # noqa: F401 - a fixture
+
 
 @pytest.fixture(autouse=True)
 def _no_fsync(monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 
 from soak.cuts import run_cuts
 from soak.databases import Database, own_postgres
+from soak.hosted_load import run_hosted_load
 from soak.load import run_load
 from soak.poison import run_poison
 from soak.races import run_races
@@ -65,6 +66,15 @@ def test_t4_followers_of_servers_that_are_killed_hear_of_everything_once(databas
     happened = check("T4", database, run_cuts(database, folder, seed=SEED, cuts=40, items=600))
     assert happened["cuts"] >= 40
     assert happened["switches to another server"] > 0
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_t7_kills_of_what_hosts_lose_nothing_and_double_nothing(database, folder, hosting_folder):
+    running = run_hosted_load(database, folder, seed=SEED, seconds=SECONDS, hosting=hosting_folder)
+    happened = check("T7", database, running)
+    assert happened["servers killed"] >= 1
+    assert happened["deployments"] >= 1
 
 
 @pytest.mark.postgres
