@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 
+from stook.core.errors import StoreFull
 from stook.core.hosted_reason import HostedReason
 from stook.core.states import State
 from stook.engine.keys import Keys
@@ -383,6 +384,19 @@ def test_two_hosts_share_the_work_and_one_goes_on_alone(tmp_path, hosting_folder
             assert list(first.serving) == [shop.id]
 
     with_owner(tmp_path, hosting_folder, main, url=either, hosting_replicas=1)
+
+
+def test_what_has_stopped_claiming_is_served_anew(tmp_path, hosting_folder, monkeypatch):
+    monkeypatch.setattr(host_module, "LOOK", 0.2)
+
+    async def main(me):
+        async with me.host() as host:
+            shop = await me.deploy(write(tmp_path / "a", main_dot_py=held("here")))
+            assert json.loads((await me.outcome(shop, "which")).result) == "here"
+            host.serving[shop.id].runtime.give_up(StoreFull("no space left on the disk"))
+            assert json.loads((await me.outcome(shop, "which")).result) == "here"
+
+    with_owner(tmp_path, hosting_folder, main)
 
 
 def test_what_waits_for_a_deleted_deployment_ends_and_what_runs_ends_as_it_would(

@@ -12,7 +12,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from stook.core.errors import StookError, StoreError
+from stook.core.errors import SchemaTooNew, StookError, StoreError
 from stook.hosting.builder import LEASE, build
 from stook.hosting.dialects import environment_of
 from stook.hosting.event_keeper import EventKeeper
@@ -25,6 +25,8 @@ from stook.hosting.spares import Spares
 from stook.hosting.tidy import tidy
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from stook.core.deployment import BuildOrder, Deployment, Hosted
     from stook.engine.hosted_code import HostedCode
     from stook.engine.hosted_events import HostedEvents
@@ -39,6 +41,7 @@ TOPIC: Final = "deployments"
 LOOK: Final = 10.0
 """Seconds after which it looks again though nobody rang."""
 TIDY: Final = 3600.0
+_REST: Final = 1.0
 FIRST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 300.0
 """Seconds between two tries to prepare a deployment that cannot be prepared here."""
@@ -47,7 +50,7 @@ log = logging.getLogger("stook.hosting")
 
 
 class Host:
-    """`start`, then `stop`; one use, on one loop. `failure` as a worker's."""
+    """`start`, then `stop`; one use, on one loop. What fails meanwhile is said in the log, and tried again."""
 
     def __init__(
         self,
@@ -118,7 +121,10 @@ class Host:
                     await asyncio.to_thread(end_orphans)
             except StoreError as error:
                 log.warning("the host waits for the store: %s", error)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_REST)
+            except Exception:
+                log.exception("the host could not look for what is deployed, and looks again")
+                await asyncio.sleep(_REST)
             await self._until_news(mark)
 
     async def _until_news(self, mark: int) -> None:
@@ -148,16 +154,27 @@ class Host:
                 self._beginning[deployment_id] = task
         for deployment_id in [one for one in self._beginning if one not in wanted]:
             self._beginning[deployment_id].cancel()
-        for deployment_id in [one for one in self._serving if one not in wanted]:
-            self._end_later(deployment_id)
-        unwanted = self._warm.keys() - wanted.keys()
+        self._look_after(wanted)
+
+    def _look_after(self, wanted: Collection[str]) -> None:
+        """What is there already."""
+        for deployment_id, served in self._serving.items():
+            if deployment_id in self._retiring:
+                continue
+            if deployment_id not in wanted:
+                self._end_later(deployment_id)
+            elif served.failure is not None and not isinstance(served.failure, SchemaTooNew):
+                log.warning("deployment %s is served anew: %s", deployment_id, served.failure)
+                self._end_later(deployment_id, again=True)
+        unwanted = {one for one in self._warm if one not in wanted}
         for deployment_id in unwanted & self._unwanted:  # twice: it was published after the first look had begun
             self._end_later(deployment_id)
         self._unwanted = unwanted
 
-    def _end_later(self, deployment_id: str) -> None:
+    def _end_later(self, deployment_id: str, *, again: bool = False) -> None:
+        """`again`: the next look begins it once more."""
         self._retiring.add(deployment_id)
-        ending = asyncio.create_task(self._retire(deployment_id), name="stook host end")
+        ending = asyncio.create_task(self._retire(deployment_id, again=again), name="stook host end")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
@@ -261,14 +278,15 @@ class Host:
             raise
         self._serving[deployment.id] = served
 
-    async def _retire(self, deployment_id: str) -> None:
-        """Nothing of it is left to be run."""
+    async def _retire(self, deployment_id: str, *, again: bool) -> None:
+        """Nothing of it is left to be run, unless it is to begin `again`."""
         try:
             if deployment_id in self._serving:
                 await self._end(deployment_id, self._options.grace)
             else:
                 await self._cool(deployment_id)
-            await self._clear(deployment_id)
+            if not again:
+                await self._clear(deployment_id)
         finally:
             self._retiring.discard(deployment_id)
             self._room.set()

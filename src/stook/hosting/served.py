@@ -94,6 +94,11 @@ class Served:
         self.runtime: WorkerRuntime | None = None
         self._policies: dict[str, TaskPolicy] = {}
 
+    @property
+    def failure(self) -> BaseException | None:
+        """Why nothing of it is claimed any more."""
+        return None if self.runtime is None else self.runtime.failure
+
     async def start(self) -> None:
         """Returns once its work is being claimed."""
         tasks = {task.name: task for app in self.deployment.apps for task in self._tasks(app)}
