@@ -47,7 +47,7 @@ class Crew:
 
     def __init__(self, folder: Path, mark: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self._environment = {**os.environ, **(environment or {}), MARK: mark}
+        self._environment = {**(environment or {}), MARK: mark}
         self.killed: dict[str, int] = {}
         self.posts: list[Post] = []
         self._mark = mark
@@ -91,7 +91,7 @@ class Crew:
                 stdout=said,
                 stderr=said,
                 cwd=_ROOT,
-                env=self._environment,
+                env=os.environ | self._environment,
                 start_new_session=True,
             )
 

@@ -272,3 +272,26 @@ def test_a_program_goes_by_its_content_so_that_hosts_of_several_versions_may_sha
     program = Path(made.argv[-1])
     assert program.read_bytes() == bootstrap_file("stook_python.py").read_bytes()
     assert hashlib.sha256(program.read_bytes()).hexdigest()[:16] in program.parent.name
+
+
+@pytest.mark.parametrize(("kills", "made"), [(2, True), (3, False)])
+def test_an_installer_that_somebody_kills_begins_again_but_not_for_ever(tmp_path, kills, made):
+    begun = []
+
+    async def make(place):
+        assert list(place.iterdir()) == []
+        (place / "half").touch()
+        begun.append("import os; os.kill(os.getpid(), 9)" if len(begun) < kills else "")
+        await Building(tmp_path).run([sys.executable, "-c", begun[-1]], cwd=place, say=print)
+
+    async def main():
+        await made_once(tmp_path / "place", make)
+
+    if made:
+        asyncio.run(main())
+        assert (tmp_path / "place" / READY).exists()
+    else:
+        with pytest.raises(EnvironmentFailed, match="was killed by signal SIGKILL"):
+            asyncio.run(main())
+        assert not (tmp_path / "place").exists()
+    assert len(begun) == 3

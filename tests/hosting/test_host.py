@@ -9,11 +9,13 @@ import shutil
 
 import pytest
 
-from stook.core.errors import StoreFull
+from stook.core.errors import StoreFull, StoreUnavailable
 from stook.core.hosted_reason import HostedReason
 from stook.core.states import State
 from stook.engine.keys import Keys
 from stook.hosting import host as host_module
+from stook.store.script.deployment_publish import publish
+from stook.store.sqlite.driver import SqliteStore
 from tests.hosting.code import write
 from tests.hosting.deployed import owner
 from tests.hosting.test_replica import alive, gone
@@ -166,6 +168,26 @@ def test_a_process_that_is_killed_while_it_loads_is_followed_by_another_but_not_
             shop = await me.deploy(write(tmp_path / "a", main_dot_py=code))
             reasons = {"running": None, "failed": "the process that loaded the code was killed by signal SIGKILL"}
             assert (shop.state, shop.reason) == (state, reasons[state])
+
+    with_owner(tmp_path, hosting_folder, main)
+
+
+def test_a_store_that_is_away_for_a_moment_fails_no_build(tmp_path, hosting_folder, monkeypatch):
+    write_, away = SqliteStore.write, [publish]
+
+    async def write_when_there(store, verb, *args, **options):
+        if verb in away:
+            away.remove(verb)
+            raise StoreUnavailable("the connection was lost")
+        return await write_(store, verb, *args, **options)
+
+    monkeypatch.setattr(SqliteStore, "write", write_when_there)
+
+    async def main(me):
+        async with me.host():
+            shop = await me.deploy(write(tmp_path / "a", main_dot_py=APP))
+            assert (shop.state, shop.reason, away) == ("running", None, [])
+            assert (await me.outcome(shop, "works", 1)).state == State.succeeded
 
     with_owner(tmp_path, hosting_folder, main)
 

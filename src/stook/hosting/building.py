@@ -27,6 +27,8 @@ __all__ = ["READY", "Building", "EnvironmentFailed", "install_env", "made_once"]
 READY: Final = ".ready"
 _LOOK: Final = 0.1
 _GRACE: Final = 2.0
+_TRIES: Final = 3
+"""To make a folder whose installers somebody kills."""
 _PASSED: Final = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_", "YARN_", "PNPM_", "BUN_")
 _PASSED_WHOLE: Final = frozenset(
     {
@@ -39,9 +41,11 @@ _OWN_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
 class EnvironmentFailed(StookError):
-    """What a deployment needs could not be installed; its log has what the installer said."""
+    """What a deployment needs could not be installed; its log has what the installer said. `struck`: the installer was
+    killed by somebody else."""
 
     code = "environment_failed"
+    struck = False
 
 
 class Building(msgspec.Struct, frozen=True):
@@ -80,7 +84,9 @@ class Building(msgspec.Struct, frozen=True):
         if not ended:
             raise EnvironmentFailed(f"{program} was stopped: it took longer than {self.seconds:g} s")
         if exit_.status != 0:
-            raise EnvironmentFailed(f"{program} {how_it_ended(exit_, ProcessLimits())}{said.last_words()}")
+            failed = EnvironmentFailed(f"{program} {how_it_ended(exit_, ProcessLimits())}{said.last_words()}")
+            failed.struck = exit_.struck
+            raise failed
 
 
 class _Said:
@@ -122,18 +128,28 @@ async def made_once(place: Path, make: Callable[[Path], Awaitable[None]], *, uid
         if ready.exists():
             os.utime(ready)
             return
-        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
-        await asyncio.to_thread(place.mkdir, mode=0o755)
-        if uid is not None:
-            os.chown(place, uid, uid)
-        try:
-            await make(place)
-            if uid is not None:
-                await asyncio.to_thread(_take_over, place)
-        except BaseException:
-            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
-            raise
+        for left in reversed(range(_TRIES)):
+            try:
+                await _make_anew(place, make, uid)
+                break
+            except EnvironmentFailed as error:
+                if not (error.struck and left):
+                    raise
         ready.touch()
+
+
+async def _make_anew(place: Path, make: Callable[[Path], Awaitable[None]], uid: int | None) -> None:
+    await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+    await asyncio.to_thread(place.mkdir, mode=0o755)
+    if uid is not None:
+        os.chown(place, uid, uid)
+    try:
+        await make(place)
+        if uid is not None:
+            await asyncio.to_thread(_take_over, place)
+    except BaseException:
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+        raise
 
 
 @contextlib.asynccontextmanager

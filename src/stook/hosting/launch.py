@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -52,6 +53,11 @@ class Exit(msgspec.Struct, frozen=True):
     reason: Literal["memory", "tasks", "start"] | None = None
     detail: str = ""
     memory: int = 0
+
+    @property
+    def struck(self) -> bool:
+        """By somebody else's SIGKILL, it or its keeper, as far as anybody knows."""
+        return self.reason is None and self.status in (None, -signal.SIGKILL)
 
 
 class Launched:

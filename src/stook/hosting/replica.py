@@ -201,7 +201,7 @@ class Replica:
         """The line is closed. A process that closes it and lives on is as good as dead."""
         self.spent = True
         ended = await self._launched.end(_LAST_GRACE)
-        struck = self._broken is None and ended.reason is None and ended.status in (None, -signal.SIGKILL)
+        struck = self._broken is None and ended.struck
         return Died(self._broken or how_it_ended(ended, self._limits), self._began, struck)
 
 
