@@ -59,12 +59,10 @@ class Lane(Protocol):
 
 
 class SlotLane:
-    """Tasks whose handlers take one item per call, on the loop or in threads. Without `ahead` nothing is claimed that
-    does not start at once: what is never begun twice is lost with its worker, begun or not."""
+    """Tasks whose handlers take one item per call, on the loop or in threads."""
 
-    def __init__(self, tasks: Sequence[str], *, slots: Slots, pace: Pace, ahead: bool = True) -> None:
+    def __init__(self, tasks: Sequence[str], *, slots: Slots, pace: Pace) -> None:
         self.tasks = tasks
-        self._ahead = ahead
         self.pace = pace
         self._slots = slots
         self._head: object = None
@@ -73,8 +71,6 @@ class SlotLane:
     def want(self) -> int:
         slots, ahead = self._slots, self.pace.ahead()
         free, waiting = slots.count - slots.busy, slots.waiting
-        if not self._ahead:
-            return max(0, free - waiting)
         slots.low_water = ahead // 2
         if waiting > max(free, slots.low_water):
             return 0

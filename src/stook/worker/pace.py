@@ -21,8 +21,11 @@ KEEP: Final = 0.7
 
 
 class Pace:
-    def __init__(self, slots: int) -> None:
+    """Never `ahead` for what is not begun twice: what is held is lost with its worker, begun or not."""
+
+    def __init__(self, slots: int, *, ahead: bool = True) -> None:
         self._slots = slots
+        self._ahead = ahead
         self._item = 0.0
         """Nanoseconds a handler call takes per item; 0 before the first measurement."""
         self._call = 0.0
@@ -66,7 +69,7 @@ class Pace:
 
     def ahead(self) -> int:
         """Items to hold beyond those that free slots take at once."""
-        if not self._item or self._call >= SLOW:
+        if not self._ahead or not self._item or self._call >= SLOW:
             return 0
         horizon = max(HORIZON, 2 * self._claim)
         # One slot is busy at least; a rate measured while slots were starved is too low, one slot's speed is not.

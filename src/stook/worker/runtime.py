@@ -308,10 +308,10 @@ class WorkerRuntime:
     def _make_lanes(self) -> list[Lane]:
         lanes: list[Lane] = []
         singles = [task for task in self._tasks.values() if task.kind in ("async", "thread")]
-        for ahead in (True, False):
+        for ahead in (False, True):
             names = [task.name for task in singles if task.policy.rerun_lost is ahead]
             if names:
-                lanes.append(SlotLane(names, slots=self._slots, pace=Pace(self._concurrency), ahead=ahead))
+                lanes.append(SlotLane(names, slots=self._slots, pace=Pace(self._concurrency, ahead=ahead)))
         for task in self._tasks.values():
             config = task.policy.batch
             if config is not None:
@@ -327,7 +327,7 @@ class WorkerRuntime:
         return ProcessLane(
             references,
             count,
-            pace=Pace(count),
+            pace=Pace(count, ahead=all(self._tasks[name].policy.rerun_lost for name in references)),
             outbox=self._outbox,
             memory=OomKills(),
             poke=self._poke,
