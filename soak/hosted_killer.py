@@ -22,21 +22,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from soak.crew import Crew
+    from soak.servers import Servers
 
 __all__ = ["Killer", "running"]
 
 _KINDS: Final = ("server", "keeper", "replica", "server and keeper")
 _WEIGHTS: Final = (3, 3, 6, 1)
-_BUILDING: Final = 0.6
+_LIVES: Final = 0.6
+"""How often one that was killed may come back before the next kill."""
+_BUILDING: Final = 0.4
 """How often a server is the one, while something is built."""
 
 
 class Killer:
     """A build bears two lost hosts and two killed processes, so it is spared the third: `killed` says what was not."""
 
-    def __init__(self, crew: Crew, url: str, dice: random.Random) -> None:
+    def __init__(self, crew: Crew, servers: Servers, url: str, dice: random.Random) -> None:
         self.killed: Counter[str] = Counter()
         self._crew = crew
+        self._servers = servers
         self._url = url
         self._dice = dice
         self._loaders: Counter[str] = Counter()
@@ -66,6 +70,8 @@ class Killer:
                 self.killed["keepers"] += _strike(self._dice.choice(keepers))
             self._crew.kill(post)
             self._crew.fill(post)
+            if self._dice.random() < _LIVES:
+                await self._servers.ready()
 
     def _spares(self, keeper: int, building: dict[str, int]) -> bool:
         """Of one that is being built, the third process that loads it."""

@@ -61,7 +61,7 @@ async def run_hosted_load(
             await servers.ready()
             env = {"EFFECTS": str(effects), "SLEEP": sleep}
             owner = Owner(ledger, servers.urls, secret, dice, env=env)
-            killer = Killer(crew, database.url, random.Random(f"{seed}:killer"))
+            killer = Killer(crew, servers, database.url, random.Random(f"{seed}:killer"))
             following = Following(ledger, session, servers.urls, secret, owner, dice)
             began = await _load(owner, killer, following, seconds)
             crew.look()
