@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from stook.core.deployment import Page, Resolved
-from stook.core.errors import NotFound, OptionError
+from stook.core.errors import KeyConflict, NotFound, OptionError
 from stook.core.extras import ItemExtras
 from stook.core.ids import batch_of, execution_id, index_of, parse_id
 from stook.core.states import State
@@ -34,6 +34,7 @@ from stook.store.script.needs_code import needs_code
 from stook.store.script.read.hosted_batches import HostedFilter
 from stook.store.script.read.hosted_jobs import HostedJob, list_hosted_jobs, show_hosted_job
 from stook.store.script.read.hosted_pages import hosted_items_from
+from stook.store.script.read.keyed import keyed_batch
 
 if TYPE_CHECKING:
     from stook.core.hosted import Dialect
@@ -93,6 +94,18 @@ class HostedBatches:
         )
         extras = _extras(external_ids, metadatas)
         return await self._create(project, resolved, policy, _blocks(payloads, item_ids), options, extras)
+
+    async def under_key(self, project: str, key: str, digest: str) -> HostedBatch | None:
+        """What was created under it, also when its deployment has gone since. `KeyConflict` as of `create`."""
+        found = await self._engine_of(project).store.read(keyed_batch, project, key)
+        if found is None or not found.sealed:
+            return None
+        if found.digest != digest:
+            raise KeyConflict(
+                f"key {key!r} already stands for a batch with other content",
+                hint="use another key, or the same content",
+            )
+        return await self.get(project, execution_id(found.id, 0))
 
     async def get(self, project: str, batch_id: str) -> HostedBatch | None:
         found = await self._find(project, batch_id)

@@ -203,7 +203,8 @@ def test_bodies_that_come_in_together_have_a_limit_too(kernel):
 
 
 def test_the_same_idempotency_key_is_the_same_batch(kernel):
-    kernel.deploy()
+    """Also when what it was submitted to has gone meanwhile."""
+    deployment = kernel.deploy()
     body = {"app_name": "shop", "action_name": "pay", "payloads": ["1"]}
     headers = {"idempotency-key": "k"}
     first, second = (kernel.client.post("/invocations/batch", json=body, headers=headers) for _ in range(2))
@@ -212,6 +213,11 @@ def test_the_same_idempotency_key_is_the_same_batch(kernel):
     other = kernel.client.post("/invocations/batch", json=body | {"payloads": ["2"]}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (400, "idempotency_key_reused")
     assert len(kernel.client.get("/batch_jobs").json()) == 1
+    assert kernel.client.delete(f"/deployments/{deployment}").status_code == 204
+    late = kernel.client.post("/invocations/batch", json=body, headers=headers)
+    assert (late.status_code, late.json()["batch_job_id"]) == (202, first.json()["batch_job_id"])
+    fresh = kernel.client.post("/invocations/batch", json=body, headers={"idempotency-key": "fresh"})
+    assert fresh.status_code == 404
 
 
 def test_items_start_in_their_order_and_no_more_than_may_at_once(kernel, gate):

@@ -75,6 +75,9 @@ async def _create(call: Call, hold: Callable[[int], None]) -> Response:
     priority, url = check_priority(new.priority), check_hook_url(new.webhook_url)
     most, item_ids = _concurrency(new.max_concurrency), ids.for_items(len(texts), members.get("item_ids"))
     cap = await cap_of(call)
+    before = await _before(call, key, body) if key else None
+    if before is not None:
+        return answer(created(before), 202, headers=cap.headers())
     resolved = await resolve(call, new.app_name, new.action_name, new.version or LATEST)
     hooks = [] if url is None else [await hook_of(call, url)]
     try:
@@ -95,6 +98,14 @@ async def _create(call: Call, hold: Callable[[int], None]) -> Response:
     assert not isinstance(made, ExternalIdHeld)
     call.services.figures.http.submitted.inc(len(texts))
     return answer(created(made), 202, headers=cap.headers())
+
+
+async def _before(call: Call, key: str, body: _Taken) -> HostedBatch | None:
+    """What the same request made, whatever has become of the code since."""
+    try:
+        return await call.services.hosted_batches.under_key(call.tenant.project, f"kernel/{key}", body.digest())
+    except KeyConflict:
+        raise key_reused(key) from None
 
 
 def created(made: HostedBatch) -> CreatedBatch:
