@@ -89,11 +89,7 @@ def become(spec: dict[str, Any], line: int, libc: Any, keeper: int, program_here
             file.write("1000")  # when memory is short, this goes before the host
     except OSError:
         pass
-    mark = mark_of(keeper)
-    try:
-        resource.setrlimit(RLIMIT_LOCKS, (mark, mark))
-    except (ValueError, OSError):  # below another keeper: its own mark is there
-        pass
+    be_marked(mark_of(keeper))
     if spec["uid"] is not None:
         os.setgroups([])
         os.setgid(spec["uid"])
@@ -119,6 +115,13 @@ def become(spec: dict[str, Any], line: int, libc: Any, keeper: int, program_here
         os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 -- what it is for
     else:
         run_here(spec, program_here)
+
+
+def be_marked(mark: int) -> None:
+    try:
+        resource.setrlimit(RLIMIT_LOCKS, (mark, mark))
+    except (ValueError, OSError):  # below another keeper: its own mark is there
+        pass
 
 
 def run_here(spec: dict[str, Any], program: Callable[[], None]) -> None:
