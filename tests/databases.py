@@ -22,7 +22,7 @@ from stook.store.postgres.driver import PostgresStore
 from stook.store.sqlite.driver import SqliteStore
 from tests.contract.raw_tables import PostgresTables
 
-__all__ = ["Databases", "emptied", "installed_sqlite"]
+__all__ = ["Databases", "Emptying", "installed_sqlite"]
 
 _OTHERS = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> $1"
 _LOCKED = "select count(*) from pg_stat_activity where datname = current_database() and pid <> $1"
@@ -107,12 +107,23 @@ class Databases:
         self._made.remove(url)
 
 
-async def emptied(url):
-    tables = await PostgresTables.open(url)
-    try:
-        await tables.empty()
-    finally:
-        await tables.close()
+class Emptying:
+    """Of one database, again and again: a new session would look all tables up anew, which takes most of the time."""
+
+    def __init__(self, url):
+        self._url = url
+        self._runner = asyncio.Runner()
+        self._tables = None
+
+    def __call__(self):
+        if self._tables is None or self._tables.connection.is_closed():
+            self._tables = self._runner.run(PostgresTables.open(self._url))
+        self._runner.run(self._tables.empty())
+
+    def close(self):
+        with self._runner:
+            if self._tables is not None:
+                self._runner.run(self._tables.close())
 
 
 async def _as_new(url, schema):
