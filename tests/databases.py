@@ -24,8 +24,10 @@ from tests.contract.raw_tables import PostgresTables
 
 __all__ = ["Databases", "Emptying", "installed_sqlite"]
 
-_OTHERS = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> $1"
-_LOCKED = "select count(*) from pg_stat_activity where datname = current_database() and pid <> $1"
+_LOOKS = 200
+_OTHERS = """
+select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> $1
+"""
 _SCHEMA = """
 select (
     select array_agg((oid, relname, relnatts, reloptions)::text order by oid) from pg_class
@@ -133,9 +135,12 @@ async def _as_new(url, schema):
     tables = await PostgresTables.open(url)
     try:
         me = tables.connection.get_server_pid()
-        await tables.connection.execute(_OTHERS.replace("$1", str(me)))
-        while await tables.connection.fetchval(_LOCKED, me):
+        for _ in range(_LOOKS):
+            if not await tables.connection.fetchval(_OTHERS, me):
+                break
             await asyncio.sleep(0.01)
+        else:  # a program still runs, and comes back
+            return False
         if await _look(tables.connection) != schema:
             return False
         await tables.empty()

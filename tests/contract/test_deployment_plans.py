@@ -14,7 +14,7 @@ from stook.store.statement import Each, Many
 from stook.store.statements import load
 from tests.contract.batches import chunked, new_batch
 from tests.contract.deployed import Hosting, app, pinned
-from tests.contract.test_plans import STATISTICS, postgres_rows, sqlite_steps
+from tests.contract.test_plans import STATISTICS, planned, postgres_rows, sqlite_steps
 from tests.contract.test_server_plans import DERIVED
 
 ID = "7007bc1d-06ea-4f14-b8a7-faf7f94e72ba"
@@ -82,9 +82,7 @@ async def plan_of(store, name):
         return [row[3] for row in store.tables._connection.execute(f"explain query plan {sql}", params)]
     connection = store.tables.connection
     given = [[value] if "unnest(" in sql or "any($" in sql else value for value in params]
-    await connection.execute("set enable_seqscan = off; set enable_bitmapscan = off")
-    await connection.execute("set plan_cache_mode = force_generic_plan")
-    return [row[0] for row in await connection.fetch(f"explain {sql}", *given)]
+    return await planned(connection, sql, given)
 
 
 @pytest.mark.parametrize("name", ASKED)

@@ -14,7 +14,7 @@ from stook.store.script.worker_row import see_worker
 from stook.store.statements import load
 from tests.contract.batches import fail, new_batch, run_due, send, submit_items, succeed, take_one
 from tests.contract.million import MILLION, submitted
-from tests.contract.test_plans import postgres_rows, sqlite_steps
+from tests.contract.test_plans import planned, postgres_rows, sqlite_steps
 
 ASKED = {"live_figures": (), "lease_figures": (), "ready_figures": (), "count_workers": (5,)}
 
@@ -85,8 +85,7 @@ async def test_nothing_is_scanned_but_leases_and_workers(store, name):
         scanned = {found[1] for line in plan if (found := re.search(r"SCAN (\w+)\b(?! USING INDEX batch_live)", line))}
     else:
         connection = store.tables.connection
-        await connection.execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan")
-        plan = [row[0] for row in await connection.fetch(f"explain {sql}", *params)]
+        plan = await planned(connection, sql, params)
         scanned = {found[1] for line in plan if (found := re.search(r"Seq Scan on (\w+)", line))}
     assert scanned <= {"CONSTANT", "flow", "lease", "named", "worker"}, plan
 

@@ -64,6 +64,15 @@ STATISTICS = {
 are uncommitted has pages, and no rows."""
 
 
+async def planned(connection, sql, params):
+    """The generic plan, by an index where one will do, in lines. The connection is others' as well: it stays as it
+    was."""
+    async with connection.transaction():
+        await connection.execute("set local enable_seqscan = off; set local enable_bitmapscan = off")
+        await connection.execute("set local plan_cache_mode = force_generic_plan")
+        return [row[0] for row in await connection.fetch(f"explain {sql}", *params)]
+
+
 async def postgres_rows(connection, name, params):
     """How many rows its scans found or threw away, under the plan the driver uses: the generic one."""
     sql = load("stook.store.postgres")[name]

@@ -12,7 +12,7 @@ import pytest
 
 from stook.hosting.building import Building
 from stook.hosting.python_environment import python_for
-from tests.wiring.places import either, one_database, where  # noqa: F401 - fixtures
+from tests.wiring.places import either, where  # noqa: F401 - fixtures
 
 KERNEL = "kernel==0.131.0"
 
