@@ -30,7 +30,8 @@ def _doom(kind: Any, name: str, when: str) -> None:
     write = kind.write
 
     async def last(self: Any, verb: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        meant = getattr(verb, "func", verb).__name__ == name
+        # An act that is recorded is an argument of what records it.
+        meant = name in {getattr(getattr(one, "func", one), "__name__", None) for one in (verb, *args)}
         if meant and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         done = await write(self, verb, *args, **options)

@@ -143,7 +143,7 @@ def submitted_through_kills(run, effects, batch, single):
     # between what a process has done and its settlement
     assert run.start("up", "--hosting", "--port", 0, **doomed("settle", "before")).ended() == -signal.SIGKILL
     until(effects.gone, "the end of all processes")
-    assert 3 <= len(effects.rows) <= 4
+    assert 3 <= len(effects.rows) <= 10  # what ended since the last flush, and what followed it
     return ids, set(effects.numbers)
 
 

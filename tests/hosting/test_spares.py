@@ -114,7 +114,7 @@ def test_how_a_copy_ends_is_told_as_of_any_other(command):
             assert await one.load({"do": "raise"}, said) == Died("exited with status 1")
             one = await made.take(command, ProcessLimits())
             os.kill((await facts_of(one))["pid"], signal.SIGKILL)
-            assert await one.load({}) == Died("was killed by signal SIGKILL")
+            assert await one.load({}) == Died("was killed by signal SIGKILL", struck=True)
             assert said.taken[0] == ("stdout", b"leaving")
             assert said.taken[-1] == ("stderr", b"ValueError: no such luck")
 
