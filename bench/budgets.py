@@ -130,6 +130,10 @@ def _served_memory(probe: Probe) -> tuple[Clause, ...]:
     return AtMost(probe, "rss_mib", "MiB", 200), AtMost(probe, "rss_growth_mib", "MiB", 20)
 
 
+def _hosted(database: Literal["postgres", "sqlite"], mode: str, n: int, quick: int) -> Probe:
+    return Probe("subjects", f"stook_hosted_{database}", mode, n, quick, store=database)
+
+
 def _latency(probe: Probe) -> tuple[Clause, ...]:
     return AtMost(probe, "p50_ms", "ms", 5), AtMost(probe, "p99_ms", "ms", 20)
 
@@ -157,6 +161,13 @@ ROWS_INVOKE_MANY = _rows("invoke_many", 100_000, 20_000)
 LIMIT = _stook_verbs("limit", 40_000, 10_000)
 FINISH_ONE = _stook_verbs("finish_10_of_one", 12_000, 4_000)
 POLL = _stook_verbs("poll", 200_000, 200_000)
+
+KERNEL_SUBMIT = _hosted("postgres", "submit", 100_000, 100_000)
+KERNEL_SUBMIT_SQLITE = _hosted("sqlite", "submit", 100_000, 100_000)
+KERNEL_DRAIN = _hosted("postgres", "drain", 100_000, 20_000)
+KERNEL_DRAIN_SQLITE = _hosted("sqlite", "drain", 100_000, 20_000)
+KERNEL_SHARE = 0.7
+"""Of the native route's rate: within 30 %."""
 
 SUBMIT_BODIES = _http("postgres", "submit_bodies", 200_000, 100_000)
 SUBMIT_STREAM = _http("postgres", "submit_stream", MILLION, 200_000)
@@ -350,5 +361,34 @@ BUDGETS: tuple[Budget, ...] = (
         "C8",
         "a queue of two tasks, drained by 500 and by 100 with a concurrency limit on one of them: what it loses",
         (AtMost(LIMIT, "lost_500", "%", 10), AtMost(LIMIT, "lost_100", "%", 10)),
+    ),
+    Budget(
+        "K2",
+        "a batch of 100,000 in one body through the Kernel route, beside the same as JSON and as lines through the"
+        " native one, by turns",
+        (
+            Reached(KERNEL_SUBMIT, "to_json", "×", KERNEL_SHARE),
+            Reached(KERNEL_SUBMIT_SQLITE, "to_json", "×", KERNEL_SHARE),
+            Reached(KERNEL_SUBMIT, "to_lines", "×", KERNEL_SHARE),
+            Reached(KERNEL_SUBMIT_SQLITE, "to_lines", "×", KERNEL_SHARE),
+            AtMost(KERNEL_SUBMIT, "growth_mib", "MiB", 64),
+            AtMost(KERNEL_SUBMIT_SQLITE, "growth_mib", "MiB", 64),
+        ),
+    ),
+    Budget(
+        "K3",
+        "a host's drain of 100,000 no-ops submitted through the Kernel route, beside stook's own app, deployed too",
+        (
+            Reached(KERNEL_DRAIN, "to_native", "×", KERNEL_SHARE),
+            Reached(KERNEL_DRAIN_SQLITE, "to_native", "×", KERNEL_SHARE),
+        ),
+    ),
+    Budget(
+        "K4",
+        "one invocation of a deployed action on a process that is there, submit to result over HTTP",
+        (
+            AtMost(_hosted("postgres", "latency", 200, 50), "p50_ms", "ms", 10),
+            AtMost(_hosted("sqlite", "latency", 200, 50), "p50_ms", "ms", 10),
+        ),
     ),
 )

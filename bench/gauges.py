@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["CoresBusy", "resident_mib"]
+__all__ = ["CoresBusy", "cpu_seconds", "resident_mib"]
 
 
 class CoresBusy:
@@ -24,6 +24,12 @@ def resident_mib(pid: int | None = None) -> float:
     """Of this process, or of another. FileNotFoundError once that has ended."""
     pages = int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of a process, its threads included, without what it has started."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def _ticks() -> tuple[int, int]:

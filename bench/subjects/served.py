@@ -30,7 +30,7 @@ from stook import App, Client
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Api", "Growth", "modes_of"]
+__all__ = ["Api", "Growth", "known", "modes_of", "worker"]
 
 LOOK: Final = 0.02
 """Seconds between two looks at a process's memory."""
@@ -46,14 +46,15 @@ LOAD: Final = Path(__file__).parents[1] / "http_load.py"
 class Api:
     """One kept connection. RuntimeError for an answer that is no success."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, base: str = "/api/v1") -> None:
+        self._base = base
         parts = urlsplit(served.url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
         self._headers = {"authorization": f"Bearer {served.key}"}
 
     def call(self, method: str, path: str, body: bytes | None = None, media_type: str = "application/json") -> Any:
         given = {} if body is None else {"content-type": media_type}
-        self._connection.request(method, f"/api/v1{path}", body, self._headers | given)
+        self._connection.request(method, f"{self._base}{path}", body, self._headers | given)
         answer = self._connection.getresponse()
         content = answer.read()
         if answer.status >= 300:
@@ -62,7 +63,7 @@ class Api:
 
     def follow(self, path: str) -> http.client.HTTPResponse:
         """The answer, to be read as it comes; the connection is not usable until it has ended."""
-        self._connection.request("GET", f"/api/v1{path}", headers=self._headers)
+        self._connection.request("GET", f"{self._base}{path}", headers=self._headers)
         return self._connection.getresponse()
 
     def close(self) -> None:

@@ -1,0 +1,8 @@
+"""Deployed code, on an SQLite file."""
+
+from __future__ import annotations
+
+from bench.subjects.hosted import main
+
+if __name__ == "__main__":
+    main(__file__, lambda ask: f"sqlite:///{ask.target}")
