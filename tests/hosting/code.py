@@ -12,6 +12,8 @@ from stook.hosting.launch import ProcessLimits, bootstrap_file
 from stook.hosting.replica import Replica
 
 PATIENCE = 60.0
+ATTEMPT = {"attempt": 2, "max_attempts": 3, "queue": "stook/app", "created_at": 0, "fence": 7, "parent": None}
+CONTEXT = {"metadata": {}, "timeout": None, "tags": ["new"], **ATTEMPT}
 
 
 class Lines:
@@ -66,8 +68,6 @@ async def run(
     execution="0192f0c1-7b7e-7000-8a2b-3c4d00000000",
 ):
     given = None if payload is ... else json.dumps(payload)
-    attempt = {"attempt": 2, "max_attempts": 3, "queue": "stook/app", "created_at": 0, "fence": 7, "parent": None}
-    context = {"metadata": {}, "timeout": None, "tags": ["new"], **attempt}
-    frame = {"id": execution, "app": app, "action": module + action, "payload": given, "context": context}
+    frame = {"id": execution, "app": app, "action": module + action, "payload": given, "context": CONTEXT}
     async with asyncio.timeout(PATIENCE):
         return await replica.run(frame, sink)

@@ -255,6 +255,6 @@ def test_a_process_has_nothing_open_but_its_own(tmp_path):
         os.close(held)
         (line,) = sink.text
         kinds = [one.split(":")[0] for one in line.split()]
-        assert kinds == ["/dev/null", "pipe", "pipe", "socket"]
+        assert kinds == ["/dev/null", "pipe", "pipe", "socket", "pipe"]
 
     asyncio.run(main())

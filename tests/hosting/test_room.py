@@ -61,6 +61,18 @@ def test_who_found_nothing_to_do_stands_in_nobodys_way():
     assert busy.claim(5) == 1
 
 
+def test_who_needs_no_more_place_goes_on_unless_somebody_waits_who_has_less():
+    _, (short, other) = room_of(1, 2)
+    assert short.claim(1) == 1
+    assert short.share.may_go_on()
+    assert other.claim(1) == 0
+    assert not short.share.may_go_on()
+    assert (short.share.over(1), short.share.over(3)) == (0, 2)
+    short.in_flight = 0
+    assert (other.claim(1), short.claim(1)) == (1, 0)
+    assert short.share.over(1) == 1, "its place is the other's"
+
+
 def test_who_leaves_holds_nothing_more():
     _, (one, other) = room_of(1, 2)
     assert one.claim(1) == 1

@@ -12,9 +12,9 @@ import pytest
 
 from stook.core.errors import ConfigError
 from stook.core.policy import BatchConfig, TaskPolicy
-from stook.worker import renewal, runtime
+from stook.worker import renewal
 from stook.worker.definition import define
-from stook.worker.processes import worker_child
+from stook.worker.processes import lane, worker_child
 from stook.worker.processes.oom import OomKills
 from stook.worker.runtime import WorkerRuntime
 from tests.worker import process_handlers as handlers
@@ -121,7 +121,7 @@ def test_a_suspect_that_kills_again_and_again_is_quarantined():
 def test_memory_is_named_when_the_kernel_counted_a_kill(tmp_path, monkeypatch):
     counter = tmp_path / "memory.events"
     counter.write_text("oom_kill 0\n")
-    monkeypatch.setattr(runtime, "OomKills", lambda: OomKills((counter,)))
+    monkeypatch.setattr(lane, "OomKills", lambda: OomKills((counter,)))
     policy = TaskPolicy(max_losses=1)
     batch = outcomes(handlers.out_of_memory, [str(counter)], processes=1, policy=policy)
     assert batch.only().message == (

@@ -104,7 +104,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     in the queue."""
     hosting_idle_seconds: float = 60.0
     """`STOOK_HOSTING_IDLE_SECONDS`: how long a process waits for more work before it is ended."""
-    hosting_runs: int = 1000
+    hosting_runs: int = 100_000
     """`STOOK_HOSTING_RUNS`: runs after which a process is replaced."""
     hosting_memory_mb: int = 1024
     """`STOOK_HOSTING_MEMORY_MB`: mebibytes of memory that a process may have, with all that it starts."""

@@ -9,7 +9,7 @@ import msgspec
 from stook.core.hosted import read_hosted_task
 
 if TYPE_CHECKING:
-    from stook.worker.context import Context
+    from stook.worker.assignment import Assignment
 
 __all__ = ["HostedAttempt", "Invocation", "invocation_of"]
 
@@ -42,15 +42,14 @@ class Invocation(msgspec.Struct, frozen=True):
     """Who asked for it: JSON with `id` and `label`."""
 
 
-def invocation_of(context: Context, payload: bytes) -> Invocation:
-    task = read_hosted_task(context.task)
-    assert task is not None, context.task
-    assignment, offset = context._assignment, context._offset  # noqa: SLF001 -- what no handler of a user's may ask
+def invocation_of(assignment: Assignment, offset: int, payload: bytes) -> Invocation:
+    task = read_hosted_task(assignment.task)
+    assert task is not None, assignment.task
     extras = assignment.extras_of(offset)
-    metadata = dict(context.metadata)
+    metadata = dict(assignment.metadata_of(offset))
     hosted = metadata.pop("hosted", None) or {}
     return Invocation(
-        id=context.execution_id,
+        id=assignment.execution_id(offset),
         app=task.app,
         action=task.action,
         payload=None if extras.empty else payload.decode(),
@@ -59,13 +58,13 @@ def invocation_of(context: Context, payload: bytes) -> Invocation:
         external_id=extras.external_id,
         metadata=metadata,
         attempt=HostedAttempt(
-            context.attempt,
-            context.max_attempts,
-            context.queue,
+            assignment.attempt,
+            assignment.max_attempts,
+            assignment.queue,
             assignment.created_at,
-            context.fence,
-            context.parent_id,
-            context.tags,
+            assignment.fence,
+            extras.parent,
+            extras.tags,
         ),
         actor=hosted.get("actor"),
     )

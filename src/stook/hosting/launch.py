@@ -22,6 +22,7 @@ from stook.hosting.finishing import to_its_end
 from stook.hosting.frames import BrokenLine, read_frame, to_bytes
 from stook.hosting.orphans import end_orphans
 from stook.hosting.output import Output, Pipes
+from stook.hosting.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,18 +62,25 @@ class Exit(msgspec.Struct, frozen=True):
 
 
 class Launched:
-    """`line` is this end of the socket that the program has under the number in STOOK_REPLICA_FD."""
+    """`line` is this end of the socket that the program has under the number in STOOK_REPLICA_FD, `turns` of the pipe
+    under the next number, which copies have not."""
 
-    def __init__(self, keeper: subprocess.Popen[bytes] | Copy, output: Output) -> None:
+    def __init__(self, keeper: subprocess.Popen[bytes] | Copy, output: Output, turns: Turns) -> None:
         self._keeper = keeper
         self.output = output
+        self.turns = turns
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.ours: asyncio.StreamReader
         self.line: asyncio.StreamWriter
         self._control: asyncio.StreamWriter
+        self._again: socket.socket
+        """The same end as `line`: a write to who is dead closes that, with whatever it had still said."""
+        self.last_words = b""
+        """Of the line, what nobody had read when it ended."""
 
     async def connect(self, control: socket.socket, line: socket.socket, spec: dict[str, Any]) -> None:
         reader, self._control = await asyncio.open_connection(sock=control)
+        self._again = line.dup()
         self.ours, self.line = await asyncio.open_connection(sock=line)
         self._control.write(to_bytes(spec))
         self._waiting = asyncio.create_task(self._wait(reader), name="stook replica")
@@ -121,6 +129,9 @@ class Launched:
         if told is None:  # the keeper was killed, and keeps nothing any more
             await asyncio.to_thread(end_orphans)
         self.output.close()
+        self.turns.close()
+        self.last_words = _unread(self._again)
+        self._again.close()
         self.line.close()
         if not self.exit.done():
             self.exit.set_result(
@@ -142,20 +153,22 @@ async def launch(
     its line. With an `original` it is a copy of that, whose program is the one that `argv` names."""
     control, theirs = socket.socketpair()
     ours, line = socket.socketpair()
-    pipes = Pipes()
+    pipes, turns = Pipes(), Turns()
     with theirs, line:
         try:
             keeper: subprocess.Popen[bytes] | Copy
             if original is not None:
                 keeper = await original.copy(theirs.fileno(), line.fileno(), *pipes.theirs)
             else:
-                keeper = _keeper(theirs.fileno(), line.fileno(), pipes)
+                keeper = _keeper(theirs.fileno(), line.fileno(), turns.theirs, pipes)
         except BaseException:
             pipes.close()
+            turns.close()
             control.close()
             ours.close()
             raise
-    launched = Launched(keeper, Output(pipes))
+    turns.handed_over()
+    launched = Launched(keeper, Output(pipes), turns)
     spec = {
         "argv": list(argv),
         "env": {**env, "STOOK_REPLICA_FD": _FD_LINE},
@@ -173,18 +186,28 @@ async def launch(
     return launched
 
 
-def _keeper(control: int, line: int, pipes: Pipes) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-I", "-S", str(bootstrap_file("keeper.py")), str(control), str(line)]
+def _keeper(control: int, line: int, turns: int, pipes: Pipes) -> subprocess.Popen[bytes]:
+    given = (control, line, turns)
+    command = [sys.executable, "-I", "-S", str(bootstrap_file("keeper.py")), *map(str, given)]
     return subprocess.Popen(  # noqa: S603 -- our own program; it is exec'ed within milliseconds
         command,
         stdin=subprocess.DEVNULL,
         stdout=pipes.theirs[0],
         stderr=pipes.theirs[1],
-        pass_fds=(control, line),
+        pass_fds=given,
         start_new_session=True,
         env={},
         cwd="/",
     )
+
+
+def _unread(ours: socket.socket) -> bytes:
+    found = bytearray()
+    ours.setblocking(False)  # noqa: FBT003 -- positional only
+    with contextlib.suppress(OSError):
+        while piece := ours.recv(1 << 18):
+            found += piece
+    return bytes(found)
 
 
 def bootstrap_file(name: str) -> Path:

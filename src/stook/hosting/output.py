@@ -15,7 +15,7 @@ from array import array
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Output", "Pipes", "Sink", "Stream"]
 
@@ -51,7 +51,8 @@ class Pipes:
 
 
 class Output:
-    """On the event loop. `sink` None: what comes is dropped."""
+    """On the event loop. `sink` None: what comes is dropped. `may_read` is asked before anything is taken: if it says
+    no, all of it stays in the pipes until `go_on`."""
 
     def __init__(self, pipes: Pipes) -> None:
         for fd in pipes.theirs:
@@ -63,15 +64,31 @@ class Output:
         """Bytes of an unfinished line that are cut off already."""
         self._open = [True, True]
         self._sink: Sink | None = None
-        for index in (0, 1):
-            self._loop.add_reader(self._fds[index], self._read, index)
+        self._waits = False
+        self.may_read: Callable[[], bool] | None = None
+        self._listen()
 
     def turn_to(self, sink: Sink | None) -> None:
         """Everything written before is the old sink's, an unfinished line too."""
         self.drain()
+        self.finish()
+        self._sink = sink
+
+    def finish(self) -> None:
+        """A line that was begun is one."""
         for index in (0, 1):
             self._finish(index)
-        self._sink = sink
+
+    def go_on(self) -> None:
+        """Nothing is in the way of reading any more."""
+        if self._waits:
+            self._waits = False
+            self._listen()
+
+    @property
+    def unfinished(self) -> bool:
+        """A line has been begun."""
+        return bool(self._rest[0] or self._rest[1])
 
     def drain(self) -> None:
         """Takes what the pipes hold now, not what is written meanwhile."""
@@ -87,6 +104,20 @@ class Output:
         self.turn_to(None)
         for index in (0, 1):
             self._close(index)
+
+    def _listen(self) -> None:
+        for index in (0, 1):
+            if self._open[index]:
+                self._loop.add_reader(self._fds[index], self._ready, index)
+
+    def _ready(self, index: int) -> None:
+        if self.may_read is None or self.may_read():
+            self._read(index)
+            return
+        self._waits = True
+        for one in (0, 1):
+            if self._open[one]:
+                self._loop.remove_reader(self._fds[one])
 
     def _read(self, index: int) -> int:
         try:

@@ -49,6 +49,10 @@ class Pool:
         self._retire(replica)
         await replica.stop(self._grace)
 
+    def runs_left(self, replica: Replica) -> int:
+        """Before it is replaced."""
+        return max(0, self._most_runs - replica.runs)
+
     async def borrow(self, sink: Sink | None) -> Replica:
         self.busy += 1
         try:

@@ -1,4 +1,7 @@
-"""What the deployments of one host share: so many executions in flight at once, and as many processes.
+"""What the deployments of one host share: so many processes, and executions in flight for which there may be one.
+
+Runs that are short have one process for all of a deployment, however many of them are claimed ahead (`lane.py`): then a
+deployment holds what it has of processes, else what it has in flight.
 
 take ──▶ granted ──▶ claimed ──▶ in flight ──▶ settled ──▶ ring: whoever waits, who holds least first
 └─ none left, or somebody waits who holds less: it waits
@@ -22,7 +25,9 @@ class Holder(Protocol):
     """What holds room while its executions are in flight: a worker."""
 
     @property
-    def in_flight(self) -> int: ...
+    def in_flight(self) -> int:
+        """Those for which there may be a process each."""
+        ...
 
 
 class Share:
@@ -53,6 +58,22 @@ class Share:
     def claimed(self, granted: int) -> None:
         """What was granted is in flight from this turn of the loop on, or was not needed."""
         self.granted -= granted
+        self._room.ring_soon()
+
+    def may_go_on(self) -> bool:
+        """To claim what needs no place beyond those it holds. If somebody waits who has less it waits too, so that what
+        it holds is free once what was claimed has ended."""
+        if self._room.nobody_has_less(self):
+            return True
+        self._room.wait(self)
+        return False
+
+    def over(self, places: int) -> int:
+        """How many there would be too many, if it held so many."""
+        return self._room.over(self, places)
+
+    def freed(self) -> None:
+        """A place of its own is nobody's any more."""
         self._room.ring_soon()
 
     def want_no_more(self) -> None:
@@ -88,10 +109,22 @@ class Room:
         if granted:
             share.waits = None
             share.granted += granted
-        elif share.waits is None:
+            share.bell.clear()
+        else:
+            self.wait(share)
+        return granted
+
+    def wait(self, share: Share) -> None:
+        if share.waits is None:
             share.waits = next(self._numbers)
         share.bell.clear()
-        return granted
+
+    def nobody_has_less(self, share: Share) -> bool:
+        held = share.held
+        return self._free() > 0 or not any(one.waits is not None and one.held < held for one in self._shares)
+
+    def over(self, share: Share, places: int) -> int:
+        return share.granted + places - share.held - self._free()
 
     def ring(self) -> None:
         """Something has ended."""

@@ -1,7 +1,7 @@
-"""A deployment being served: a worker for its tasks whose handlers borrow a replica for each run.
+"""A deployment being served: a worker for its tasks whose lane is its replicas.
 
-claim ──▶ handler ──borrow──▶ replica ──done, raised──▶ settled
-│                    └─ spent, dead, timed out, cancelled: stopped, with all that it started
+claim ──▶ lane ──▶ replica ──done, raised──▶ settled
+│          └─ spent, dead, timed out, cancelled: stopped, with all that it started
 └─ what it writes: its attempt's log, and the deployment's
 """
 
@@ -11,46 +11,38 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from time import perf_counter_ns
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from stook.core.hosted import hosted_policy, hosted_task
-from stook.hosting.dialects import environment_of, run_frame
-from stook.hosting.failures import ActionRaised, ProcessExited, ResultTooLarge, raised
-from stook.hosting.finishing import to_its_end
-from stook.hosting.invocation import invocation_of
+from stook.hosting.dialects import environment_of
+from stook.hosting.failures import ActionRaised, ProcessExited
+from stook.hosting.lane import ReplicaLane
 from stook.hosting.pool import Pool
-from stook.hosting.replica import Died, Done, Loaded, Raised, Unloadable
+from stook.hosting.replica import Died, Loaded, Unloadable
+from stook.hosting.run_frames import RunFrames
 from stook.hosting.run_log import DeploymentFeed, RunLog
 from stook.hosting.shared_source import SharedSource
-from stook.worker.context import Context  # noqa: TC001 -- `define` reads the annotation
 from stook.worker.definition import define
-from stook.worker.failures import AttemptTimeout
-from stook.worker.held import Held
-from stook.worker.logs.captured import CapturedLog
 from stook.worker.runtime import WorkerRuntime
-from stook.worker.verdicts import Fail
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from stook.core.deployment import App, Deployment, Hosted
-    from stook.core.policy import TaskPolicy
     from stook.hosting.event_keeper import EventKeeper
     from stook.hosting.output import Sink
     from stook.hosting.prepared import Prepared
     from stook.hosting.replica import Replica
     from stook.hosting.room import Room
     from stook.hosting.site import HostOptions, Site
+    from stook.hosting.station import Given
     from stook.worker.definition import TaskDefinition
+    from stook.worker.lanes import Surroundings
 
 __all__ = ["Served"]
 
 FLUSH: Final = 0.5
-TRIES: Final = 3
-"""Processes that a run is given to, until one has begun it."""
 POLL: Final = 2.0
 
 log = logging.getLogger("stook.hosting")
@@ -92,31 +84,38 @@ class Served:
         self._room = room
         self._share = room.share(self.pool)
         self.runtime: WorkerRuntime | None = None
-        self._policies: dict[str, TaskPolicy] = {}
+        self._replicas: ReplicaLane | None = None
 
     @property
     def failure(self) -> BaseException | None:
         """Why nothing of it is claimed any more."""
         return None if self.runtime is None else self.runtime.failure
 
+    @property
+    def in_flight(self) -> int:
+        """Of its executions, those for which there may be a process each."""
+        lane, runtime = self._replicas, self.runtime
+        if lane is not None and lane.streams:
+            return lane.places
+        return 0 if runtime is None else runtime.in_flight
+
     async def start(self) -> None:
         """Returns once its work is being claimed."""
         tasks = {task.name: task for app in self.deployment.apps for task in self._tasks(app)}
-        self._policies = {name: task.policy for name, task in tasks.items()}
         options = self._options
         self.runtime = WorkerRuntime(
-            SharedSource(self._site.new_source(), self._room, self._share),
+            SharedSource(self._site.new_source(), self._room, self._share, self._places_for),
             tasks,
             name=self._name,
             concurrency=options.replicas,
-            fetch_size=1,
+            lane=partial(self._lane, tasks),
             poll_interval=POLL,
             lease=options.lease,
             grace=options.grace,
             logs=self._site.logs,
             meter=self._site.meter,
         )
-        self._share.holder = self.runtime
+        self._share.holder = self
         running = self._site.running(self.runtime, self._name, tasks, grace=options.grace)
         await self._leaving.enter_async_context(running)
         self._flushing = asyncio.create_task(self._flush(), name="stook hosted logs")
@@ -149,121 +148,40 @@ class Served:
         return [
             replace(
                 define(
-                    self._handle,
+                    _elsewhere,
                     name=hosted_task(deployment.id, app.name, action.name),
                     policy=hosted_policy(deployment.dialect, app.name, action),
-                    payload=msgspec.Raw,
-                    returns=Any,
                 ),
                 keeps_time=True,
             )
             for action in app.actions
         ]
 
-    async def _handle(self, payload: Any, ctx: Context) -> Any:
-        one = invocation_of(ctx, bytes(payload))
-        captured = ctx.captured_log()
-        sink = RunLog(one.id, captured if isinstance(captured, CapturedLog) else None, self._feed)
-        self._logs.add(sink)
-        try:
-            frame = run_frame(self.deployment, one)
-            if self.deployment.dialect == "vellum":
-                frame["context"]["secret"] = await self._secret(self.deployment.project)
-            return await self._run(ctx, sink, frame, one.timeout)
-        finally:
-            sink.flush()
-            self._logs.discard(sink)
+    def _lane(self, tasks: Mapping[str, TaskDefinition], around: Surroundings) -> ReplicaLane:
+        self._replicas = ReplicaLane(
+            tuple(tasks),
+            self._options.replicas,
+            around,
+            pool=self.pool,
+            share=self._share,
+            rerun=all(task.policy.rerun_lost for task in tasks.values()),
+            most=self._options.result,
+            grace=self._options.grace,
+            frames=RunFrames(self.deployment, self._secret),
+            new_log=self._new_log,
+            drop_log=self._logs.discard,
+            event=lambda one, event: self._events.take(one.held.assignment.execution_id(one.offset), event),
+            events_kept=self._events.kept,
+        )
+        return self._replicas
 
-    async def _run(self, ctx: Context, sink: RunLog, frame: dict[str, Any], timeout: float | None) -> Any:
-        """`timeout` counts from when the code is loaded. A process that was killed before it began, while it rested
-        perhaps, costs the run nothing."""
-        policy = self._policies[ctx.task]
-        outcome = await self._run_in_one(ctx, sink, frame, timeout, policy)
-        for _ in range(TRIES - 1):
-            if not isinstance(outcome, Died) or outcome.began:
-                break
-            outcome = await self._run_in_one(ctx, sink, frame, timeout, policy)
-        return outcome if isinstance(outcome, AttemptTimeout) else self._judged(outcome, policy)
+    def _places_for(self, items: int) -> int:
+        return items if self._replicas is None else self._replicas.places_for(items)
 
-    async def _run_in_one(
-        self, ctx: Context, sink: RunLog, frame: dict[str, Any], timeout: float | None, policy: TaskPolicy
-    ) -> Done | Raised | Died | AttemptTimeout:
-        execution = ctx.execution_id
-        told = asyncio.ensure_future(ctx.signal.wait())
-        try:
-            replica = await self._borrowed(ctx, sink, told)
-        except BaseException:
-            told.cancel()
-            raise
-        began = perf_counter_ns()
-        running = asyncio.ensure_future(replica.run(frame, sink, lambda event: self._events.take(execution, event)))
-        try:
-            try:
-                async with asyncio.timeout(timeout):
-                    await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
-                    if not running.done() and ctx.signal.reason == "shutdown":
-                        await asyncio.wait({running})
-            except TimeoutError:
-                if not running.done():
-                    await to_its_end(self._end(replica, running, policy))
-                    assert timeout is not None
-                    return Held.late(perf_counter_ns() - began, round(timeout * 1e9))
-            if not running.done():
-                await to_its_end(self._end(replica, running, policy))
-                ctx.raise_if_cancelled()
-            outcome = await running
-            await self._events.kept()
-        except asyncio.CancelledError:  # the host goes
-            await to_its_end(self._end(replica, running, policy))
-            raise
-        finally:
-            told.cancel()
-            self.pool.give_back(replica)
-        return outcome
-
-    async def _borrowed(self, ctx: Context, sink: RunLog, told: asyncio.Future[Any]) -> Replica:
-        """One with its code loaded, unless the execution is cancelled before."""
-        if self.pool.resting:
-            return await self.pool.borrow(sink)
-        borrowing = asyncio.ensure_future(self.pool.borrow(sink))
-        try:
-            await asyncio.wait({borrowing, told}, return_when=asyncio.FIRST_COMPLETED)
-            if borrowing.done() or ctx.signal.reason == "shutdown":
-                return await borrowing
-        except asyncio.CancelledError:
-            await to_its_end(self._given_up(borrowing))
-            raise
-        await to_its_end(self._given_up(borrowing))
-        ctx.raise_if_cancelled()
-        raise AssertionError(ctx.signal.reason)
-
-    async def _given_up(self, borrowing: asyncio.Future[Replica]) -> None:
-        borrowing.cancel()
-        await asyncio.gather(borrowing, return_exceptions=True)
-        if not borrowing.cancelled() and borrowing.exception() is None:
-            self.pool.give_back(borrowing.result())
-
-    async def _end(self, replica: Replica, running: asyncio.Task[Done | Raised | Died], policy: TaskPolicy) -> None:
-        """What it still tells is taken while it ends."""
-        await replica.stop(min(policy.cancel_grace, self._options.grace))
-        with contextlib.suppress(Exception):
-            await running
-        await self._events.kept()
-
-    def _judged(self, outcome: Done | Raised | Died, policy: TaskPolicy) -> Any:
-        """What the handler answers: an error is returned, so that it is recorded as it is."""
-        match outcome:
-            case Done(output):
-                size = len(output.encode())
-                if size > self._options.result:
-                    limit = self._options.result
-                    error = ResultTooLarge(f"the result has {size} bytes of JSON, the limit is {limit}")
-                    return Fail(error, retry=False)
-                return msgspec.Raw(output.encode())
-            case Raised():
-                return raised(outcome)
-            case Died(how):
-                return Fail(ProcessExited(f"the process that ran it {how}"), retry=policy.rerun_lost)
+    def _new_log(self, one: Given) -> RunLog:
+        made = RunLog(one.held.assignment.execution_id(one.offset), one.held.log_of(one.offset), self._feed)
+        self._logs.add(made)
+        return made
 
     async def _start(self, sink: Sink | None) -> Replica:
         await self._room.make_place()
@@ -294,3 +212,8 @@ class Served:
             await self._feed.flush()
         except Exception as error:  # noqa: BLE001 -- the runs and their own logs go on
             log.warning("lines for the log of deployment %s are lost: %s", self.deployment.id, error)
+
+
+async def _elsewhere(_payload: Any) -> Any:
+    """What a replica runs is not called here."""
+    raise AssertionError

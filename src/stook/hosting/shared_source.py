@@ -11,7 +11,7 @@ import msgspec
 from stook.worker.source import Claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stook.hosting.room import Room, Share
     from stook.worker.source import AttemptLogs, Claim, Remember, Renewed, Settled, Settlement, Source
@@ -20,19 +20,24 @@ __all__ = ["SharedSource"]
 
 
 class SharedSource:
-    """Implements `Source`."""
+    """Implements `Source`. `places`: how many processes so many executions may need beyond those that are at work."""
 
-    def __init__(self, inner: Source, room: Room, share: Share) -> None:
+    def __init__(self, inner: Source, room: Room, share: Share, places: Callable[[int], int]) -> None:
         self._inner = inner
         self._room = room
         self._share = share
+        self._places = places
 
     async def claim(self, claim: Claim) -> Claimed:
-        granted = self._share.take(claim.items)
+        needed = self._places(claim.items)
+        if not needed:
+            return await self._inner.claim(claim) if self._share.may_go_on() else Claimed([], limited=True)
+        granted = self._share.take(needed)
         if not granted:
             return Claimed([], limited=True)
+        items = claim.items if granted == needed else granted
         try:
-            return await self._inner.claim(msgspec.structs.replace(claim, items=granted))
+            return await self._inner.claim(msgspec.structs.replace(claim, items=items))
         finally:
             self._share.claimed(granted)
 

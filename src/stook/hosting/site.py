@@ -39,7 +39,7 @@ class HostOptions(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int = 8
     total: int = 32
     idle: float = 60.0
-    most_runs: int = 1000
+    most_runs: int = 100_000
     memory: int = 1024 * 2**20
     tasks: int = 512
     grace: float = 5.0

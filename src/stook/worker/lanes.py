@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from stook.core.errors import StookError
 from stook.worker.conversion import Unreadable
@@ -10,13 +10,13 @@ from stook.worker.pace import CLAIM_LIMIT
 from stook.worker.trouble import failed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stook.worker.held import Held
     from stook.worker.pace import Pace
     from stook.worker.slots import Slots
 
-__all__ = ["Lane", "SlotLane", "read_payloads"]
+__all__ = ["Elsewhere", "Lane", "SlotLane", "Surroundings", "read_payloads"]
 
 
 class Lane(Protocol):
@@ -56,6 +56,50 @@ class Lane(Protocol):
     def hand_back(self) -> int:
         """Releases what would wait here longer than it should; how many items."""
         ...
+
+
+class Elsewhere(Lane, Protocol):
+    """A lane whose items run in processes of its own, beside the slots."""
+
+    count: int
+    """Calls that it can have at once."""
+
+    @property
+    def busy(self) -> int:
+        """Of these, how many it has."""
+        ...
+
+    async def start(self) -> None:
+        """Raises if it can run nothing."""
+        ...
+
+    def sweep(self) -> None:
+        """Ends waiting items that may not start any more."""
+        ...
+
+    def shut(self) -> None:
+        """What has not started is given up, nothing starts any more."""
+        ...
+
+    def cut(self) -> None:
+        """What runs is ended."""
+        ...
+
+    def kill(self) -> None:
+        """The same, without waiting for anything."""
+        ...
+
+    async def end(self) -> None:
+        """No process of it is at work on return."""
+        ...
+
+
+class Surroundings(NamedTuple):
+    """What a worker gives such a lane: `poke` is to be called when it may take more, `quiet` when it has nothing."""
+
+    pace: Pace
+    poke: Callable[[], None]
+    quiet: Callable[[], None]
 
 
 class SlotLane:

@@ -22,14 +22,13 @@ from stook.worker.facilities import Facilities, check_custom
 from stook.worker.flusher import ENOUGH, SOON, Flusher
 from stook.worker.group_lane import GroupLane
 from stook.worker.held import NEVER
-from stook.worker.lanes import SlotLane
+from stook.worker.lanes import SlotLane, Surroundings
 from stook.worker.live import Live
 from stook.worker.logs.keeper import LogKeeper
 from stook.worker.outbox import Outbox
 from stook.worker.outside import NOTHING
 from stook.worker.pace import Pace
 from stook.worker.processes.lane import ProcessLane
-from stook.worker.processes.oom import OomKills
 from stook.worker.puller import Identity, Puller
 from stook.worker.rememberer import Rememberer
 from stook.worker.renewal import Renewal
@@ -37,10 +36,10 @@ from stook.worker.runtime_options import check_counts, check_seconds, check_task
 from stook.worker.slots import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from stook.worker.definition import TaskDefinition
-    from stook.worker.lanes import Lane
+    from stook.worker.lanes import Elsewhere, Lane
     from stook.worker.meter import Meter
     from stook.worker.outside import Outside
     from stook.worker.source import Renewed, Source
@@ -85,6 +84,7 @@ class WorkerRuntime:
         logs: LogLimits | None = None,
         outside: Outside = NOTHING,
         custom: Mapping[str, Any] = NO_CUSTOM,
+        lane: Callable[[Surroundings], Elsewhere] | None = None,
     ) -> None:
         check_counts(concurrency=concurrency, processes=processes, fetch_size=fetch_size, flush_size=flush_size)
         check_seconds(lease=lease, poll_interval=poll_interval, flush_interval=flush_interval)
@@ -103,6 +103,7 @@ class WorkerRuntime:
         self._log_limits = logs or LogLimits()
         self._outside = outside
         self._custom = check_custom(custom)
+        self._lane = lane
         self._started = False
         self._stopped: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
@@ -131,7 +132,8 @@ class WorkerRuntime:
     @property
     def capacity(self) -> int:
         """Slots and children there are."""
-        return self._concurrency + (0 if self._children is None else self._children.count) if self._started else 0
+        slots = self._concurrency if self._lane is None else 0
+        return slots + (0 if self._children is None else self._children.count) if self._started else 0
 
     @property
     def _captured(self) -> LogLimits | None:
@@ -183,10 +185,10 @@ class WorkerRuntime:
         )
         if self._children is not None:
             try:
-                await self._children.children.start()
+                await self._children.start()
             except BaseException:
                 self._started = False
-                self._children.children.kill()
+                self._children.kill()
                 raise
         self._renewal.start()
         self._flushing = self._watched(self._flusher.start())
@@ -251,16 +253,16 @@ class WorkerRuntime:
         self._slots.tell_calls("shutdown")
         self._sweep()
         if self._children is not None:
-            self._children.children.shut()
+            self._children.shut()
         await self._until_idle(grace)
         if self._busy():
             self._slots.cut()
             if self._children is not None:
-                self._children.children.cut()
+                self._children.cut()
             await self._until_idle(LAST_WAIT)
         await asyncio.wait({asyncio.ensure_future(self._flusher.emptied())}, timeout=self._identity.lease)
         if self._children is not None:
-            await self._children.children.end()
+            await self._children.end()
         self._ticking.cancel()
         await self._rememberer.close()
         self._renewal.close()
@@ -307,6 +309,9 @@ class WorkerRuntime:
 
     def _make_lanes(self) -> list[Lane]:
         lanes: list[Lane] = []
+        self._children = self._make_children()
+        if self._lane is not None and self._children is not None:
+            return [self._children]
         singles = [task for task in self._tasks.values() if task.kind in ("async", "thread")]
         for ahead in (False, True):
             names = [task.name for task in singles if task.policy.rerun_lost is ahead]
@@ -316,25 +321,19 @@ class WorkerRuntime:
             config = task.policy.batch
             if config is not None:
                 lanes.append(GroupLane(task, config, slots=self._slots, pace=Pace(self._concurrency)))
-        self._children = self._make_children()
         return lanes if self._children is None else [*lanes, self._children]
 
-    def _make_children(self) -> ProcessLane | None:
+    def _make_children(self) -> Elsewhere | None:
         references = {task.name: task.reference for task in self._tasks.values() if task.reference is not None}
-        if not references:
+        if self._lane is None and not references:
             return None
-        count = self._processes or os.cpu_count() or 1
-        return ProcessLane(
-            references,
-            count,
-            pace=Pace(count, ahead=all(self._tasks[name].policy.rerun_lost for name in references)),
-            outbox=self._outbox,
-            memory=OomKills(),
-            poke=self._poke,
-            quiet=self._quiet,
-            failed=self._fail,
-            logs=self._captured,
-        )
+        count = self._processes or os.cpu_count() or 1 if self._lane is None else self._concurrency
+        names = references if self._lane is None else self._tasks
+        pace = Pace(count, ahead=all(self._tasks[name].policy.rerun_lost for name in names))
+        around = Surroundings(pace, self._poke, self._quiet)
+        if self._lane is not None:
+            return self._lane(around)
+        return ProcessLane.of(references, count, around, outbox=self._outbox, failed=self._fail, logs=self._captured)
 
     def _poke(self) -> None:
         self._puller.poke()

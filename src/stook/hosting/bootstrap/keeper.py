@@ -1,17 +1,18 @@
 """Starts one program, keeps it within its limits, and leaves nothing of it behind.
 
-    python -I -S keeper.py CONTROL LINE                 as the host runs it; copies of bootstrap/original.py call `main`
+    python -I -S keeper.py CONTROL LINE [TURNS]         as the host runs it; copies of bootstrap/original.py call `main`
 
     host ──spec, term, kill──▶ keeper ──fork, limits, exec──▶ program ──▶ whatever it starts
          ◀─────exit, once────           (each orphan of the program's becomes a child of the keeper's)
 
 CONTROL is a socket to the host. Its end is the host's end: then everything is killed. LINE is the socket that the
-program talks through, -1 for none; it finds it under the number 3. Standard library only.
+program talks through, -1 for none; it finds it under the number 3, and TURNS, a pipe, under 4. Standard library only.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -41,8 +42,9 @@ _SIZE = struct.Struct(">I")
 _children_known = os.path.exists("/proc/thread-self/children")
 
 
-def main(control_fd: int, line: int, program_here: Callable[[], None] | None = None) -> None:
-    """`program_here`: what the program is, where this interpreter has it loaded already; else it is exec'ed."""
+def main(control_fd: int, theirs: list[int], program_here: Callable[[], None] | None = None) -> None:
+    """`theirs`: what the program has from 3 on. `program_here`: what the program is, where this interpreter has it
+    loaded already; else it is exec'ed."""
     control = socket.socket(fileno=control_fd)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     spec = receive(control)
@@ -58,15 +60,15 @@ def main(control_fd: int, line: int, program_here: Callable[[], None] | None = N
     program = os.fork()
     if program == 0:
         try:
-            become(spec, line, libc, os.getppid(), program_here)
+            become(spec, theirs, libc, os.getppid(), program_here)
         except BaseException as error:
             os.write(failed, f"{type(error).__name__}: {error}".encode()[:4000])
         finally:
             os._exit(127)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     os.close(failed)
-    if line >= 0:
-        os.close(line)
+    for fd in theirs:
+        os.close(fd)
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
@@ -76,7 +78,9 @@ def main(control_fd: int, line: int, program_here: Callable[[], None] | None = N
     Watch(control, wake, program, spec).run(why_not.decode(errors="replace"))
 
 
-def become(spec: dict[str, Any], line: int, libc: Any, keeper: int, program_here: Callable[[], None] | None) -> None:
+def become(
+    spec: dict[str, Any], theirs: list[int], libc: Any, keeper: int, program_here: Callable[[], None] | None
+) -> None:
     """Never returns but by an exception."""
     os.setsid()
     for name, most in spec["rlimits"].items():
@@ -102,9 +106,9 @@ def become(spec: dict[str, Any], line: int, libc: Any, keeper: int, program_here
     os.chdir(spec["cwd"])
     signals_as_ever()
     keep = {0, 1, 2}
-    if line >= 0:
-        os.dup2(line, 3)
-        keep.add(3)
+    for number, fd in enumerate([fcntl.fcntl(one, fcntl.F_DUPFD, 16) for one in theirs], 3):
+        os.dup2(fd, number)
+        keep.add(number)
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd not in keep:
             try:
@@ -342,4 +346,4 @@ def send(sock: socket.socket, frame: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), [int(one) for one in sys.argv[2:] if one != "-1"])

@@ -1,7 +1,7 @@
 """Runs one Kernel app, one invocation after another, inside the app's own environment: `python -u -I kernel_python.py`.
 
     host ──load──▶ environment variables, entrypoint, registry ──loaded──▶ host
-         ──run───▶ handler(context, payload) ──done, raised──▶             (one at a time)
+         ──run───▶ its turn is taken: it has begun ──▶ handler(context, payload) ──done, raised──▶   (one at a time)
 
 Needs the standard library and the app's own `kernel`. It runs on Python 3.9 and later.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import functools
 import importlib
 import importlib.util
@@ -20,6 +21,7 @@ import os
 import socket
 import struct
 import sys
+import termios
 import time
 import traceback
 import typing
@@ -29,6 +31,9 @@ __all__ = ["hide", "main"]
 
 PR_SET_DUMPABLE = 4
 _SIZE = struct.Struct(">I")
+_NONE = bytes(4)
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+_strictly = json.JSONEncoder(allow_nan=False).encode
 _HERE = os.path.abspath(__file__)
 OLDER_NAMES = {"$defs": "definitions", "prefixItems": "items"}
 HOLD_NAMED = ("properties", "patternProperties", "$defs", "definitions")
@@ -36,10 +41,10 @@ HOLD_VALUES = ("enum", "const", "default", "examples")
 
 
 def main() -> None:
-    line = socket.socket(fileno=int(os.environ["STOOK_REPLICA_FD"]))
-    os.set_inheritable(line.fileno(), False)  # noqa: FBT003 -- positional only
+    fd = int(os.environ["STOOK_REPLICA_FD"])
+    line, turns = Line(fd), Turns(fd + 1)
     hide()
-    load = receive(line)
+    load = line.receive()
     if load is None:
         return
     os.environ.clear()
@@ -50,18 +55,20 @@ def main() -> None:
         kernel = load_app(load)
         apps = registered(kernel)
     except BaseException as error:
-        send(line, {"op": "failed", "error": told(error, load["path"])})
+        line.send({"op": "failed", "error": told(error, load["path"])})
         return
-    send(line, {"op": "loaded", "apps": apps})
+    line.send({"op": "loaded", "apps": apps, "ahead": True})
     loop = asyncio.new_event_loop()
-    while True:
-        run = receive(line)
-        if run is None:
-            return
-        send(line, {"op": "began"})
+    while (run := line.receive()) is not None:
+        if not turns.taken():
+            continue
+        began = time.perf_counter_ns()
         answer = call(kernel, loop, run, load["most"], load["path"])
         flush()
-        send(line, answer)
+        answer["took"] = (time.perf_counter_ns() - began) // 1000
+        if turns.wrote():
+            answer["wrote"] = True
+        line.send(answer)
 
 
 def hide() -> None:
@@ -213,7 +220,7 @@ def call(kernel: Any, loop: asyncio.AbstractEventLoop, run: dict[str, Any], most
         sys.stderr.write(found["traceback"])
         return {"op": "raised", "error": found}
     try:
-        output = json.dumps(result, allow_nan=False)
+        output = _strictly(result)
     except BaseException as error:
         sys.stderr.write(f"the result is not JSON: {type(error).__name__}: {error}\n")
         return {"op": "raised", "error": {**told(error, root), "code": "result_not_serializable"}}
@@ -270,31 +277,71 @@ def flush() -> None:
             stream.flush()
         except BaseException:
             pass
+    if _flush_all is not None:
+        _flush_all(None)
+
+
+def flush_of_c() -> Any:
     try:
-        ctypes.PyDLL(None).fflush(None)
+        return ctypes.PyDLL(None).fflush
     except (OSError, AttributeError):
-        pass
+        return None
 
 
-def receive(line: socket.socket) -> Any:
-    head = exactly(line, _SIZE.size)
-    body = None if head is None else exactly(line, _SIZE.unpack(head)[0])
-    return None if body is None else json.loads(body)
+_flush_all = flush_of_c()
 
 
-def exactly(line: socket.socket, size: int) -> bytearray | None:
-    data = bytearray()
-    while len(data) < size:
-        piece = line.recv(min(size - len(data), 1 << 20))
-        if not piece:
-            return None
-        data += piece
-    return data
+class Line:
+    """Of frames: what lies ready is read at once."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._rest = bytearray()
+        os.set_inheritable(fd, False)  # noqa: FBT003 -- positional only
+
+    def receive(self) -> Any:
+        body = self.body()
+        return None if body is None else json.loads(body)
+
+    def body(self) -> Any:
+        """None: there will be no more."""
+        rest = self._rest
+        while len(rest) < _SIZE.size or len(rest) < _SIZE.size + _SIZE.unpack_from(rest)[0]:
+            piece = self._socket.recv(1 << 18)
+            if not piece:
+                return None
+            rest += piece
+        end = _SIZE.size + _SIZE.unpack_from(rest)[0]
+        body = rest[_SIZE.size : end]
+        del rest[:end]
+        return body
+
+    def send(self, frame: dict[str, Any]) -> None:
+        body = _encoded(frame).encode()
+        self._socket.sendall(_SIZE.pack(len(body)) + body)
 
 
-def send(line: socket.socket, frame: dict[str, Any]) -> None:
-    body = json.dumps(frame).encode()
-    line.sendall(_SIZE.pack(len(body)) + body)
+class Turns:
+    """A byte for each run that lies on the line: it begins, unless the byte is of another round. Who has written ends
+    a round: its host reads that before it gives out new bytes."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._round = 1
+        self._written = [os.dup(1), os.dup(2)]
+        os.set_inheritable(fd, False)  # noqa: FBT003 -- positional only
+
+    def taken(self) -> bool:
+        """Of the run that was just received: from now on it has begun. False: it never will."""
+        return os.read(self._fd, 1) == bytes((self._round,))
+
+    def wrote(self) -> bool:
+        """Something that was written has not been read."""
+        for fd in self._written:
+            if fcntl.ioctl(fd, termios.FIONREAD, _NONE) != _NONE:
+                self._round = self._round % 255 + 1
+                return True
+        return False
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def begin(fds: list[int], keeper: Any, program: Any) -> None:
         os.dup2(err, 2)
         os.close(out)
         os.close(err)
-        keeper.main(control, line, program.main)
+        keeper.main(control, [line], program.main)
     finally:
         os._exit(1)
 

@@ -1,7 +1,7 @@
 """Runs the tasks of an app made with stook, one execution after another: `python -u -I stook_python.py`.
 
     host ──load──▶ environment variables, entrypoint, its `stook.App`s ──loaded──▶ host
-         ──run───▶ handler ──done, raised──▶                                       (one at a time)
+         ──run───▶ its turn is taken: it has begun ──▶ handler ──done, raised──▶   (one at a time)
 
 Needs stook in its environment. A task has its payload, its types, its context and its terms here, and no store behind
 it: one that uses what outlives an attempt (steps, sleeps, children, events), or that other things than calls start, is
@@ -14,6 +14,7 @@ import ast
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import importlib
 import importlib.util
 import inspect
@@ -24,6 +25,7 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import textwrap
 import time
 import traceback
@@ -37,6 +39,8 @@ __all__ = ["main"]
 
 PR_SET_DUMPABLE = 4
 _SIZE = struct.Struct(">I")
+_NONE = bytes(4)
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
 _HERE = str(os.path.abspath(__file__))
 DURABLE = frozenset(
     (
@@ -49,8 +53,8 @@ OWN = "run it with a worker of your own: stook worker MODULE"
 
 
 def main() -> None:
-    line = socket.socket(fileno=int(os.environ["STOOK_REPLICA_FD"]))
-    os.set_inheritable(line.fileno(), False)  # noqa: FBT003 -- positional only
+    fd = int(os.environ["STOOK_REPLICA_FD"])
+    line, turns = Line(fd), Turns(fd + 1)
     try:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # nobody of the same user looks into it
     except (OSError, AttributeError):
@@ -66,22 +70,25 @@ def main() -> None:
         apps = apps_of(load_module(load))
         found = [{"name": name, "actions": [action(task) for task in app.tasks.values()]} for name, app in apps.items()]
     except BaseException as error:
-        send(line, {"op": "failed", "error": told(error, load["path"])})
+        line.send({"op": "failed", "error": told(error, load["path"])})
         return
-    send(line, {"op": "loaded", "apps": found})
+    line.send({"op": "loaded", "apps": found, "ahead": True})
     with asyncio.Runner() as runner, Customs(runner) as customs:
-        while True:
-            run = customs.receive(line)
-            if run is None:
-                return
-            send(line, {"op": "began"})
-            answer = call(apps, runner, customs, run, load["most"], load["path"])
+        calls = Calls(apps, runner, customs)
+        while (run := customs.receive(line)) is not None:
+            if not turns.taken():
+                continue
+            began = time.perf_counter_ns()
+            answer = call(calls, run, load["most"], load["path"])
             for stream in (sys.stdout, sys.stderr):
                 try:
                     stream.flush()
                 except BaseException:
                     pass
-            send(line, answer)
+            answer["took"] = (time.perf_counter_ns() - began) // 1000
+            if turns.wrote():
+                answer["wrote"] = True
+            line.send(answer)
 
 
 def load_module(load: dict[str, Any]) -> ModuleType:
@@ -199,7 +206,7 @@ class Customs:
             self._made[app.name] = self._runner.run(entered(app.context, self._leaving))
         return self._made[app.name]
 
-    def receive(self, line: socket.socket) -> Any:
+    def receive(self, line: Line) -> Any:
         """Ended while it rests, the process leaves what it has entered."""
         if not self._entered or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
             return receive(line)
@@ -210,34 +217,52 @@ class Customs:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def call(
-    apps: dict[str, Any], runner: asyncio.Runner, customs: Customs, run: dict[str, Any], most: int, root: str
-) -> dict[str, Any]:
-    from stook.worker.answer import answer
-    from stook.worker.source import Trouble
-    from stook.worker.trouble import failed
+class Calls:
+    """Of the tasks of an app's module."""
 
-    app = apps[run["app"]]
-    definition = app.tasks[run["action"]].definition(processes=False)
+    def __init__(self, apps: dict[str, Any], runner: asyncio.Runner, customs: Customs) -> None:
+        from stook.worker.answer import answer
+        from stook.worker.source import Trouble
+        from stook.worker.trouble import failed
+
+        self._apps = apps
+        self._definitions: dict[tuple[str, str], Any] = {}
+        self.runner, self.customs = runner, customs
+        self.answer, self.failed, self.trouble = answer, failed, Trouble
+
+    def definition(self, app: str, action: str) -> Any:
+        found = self._definitions.get((app, action))
+        if found is None:
+            found = self._apps[app].tasks[action].definition(processes=False)
+            self._definitions[app, action] = found
+        return found
+
+    def context(self, definition: Any, assignment: Any, app: str) -> Any:
+        if definition.context is None:
+            return None
+        custom = self.customs.of(self._apps[app])
+        return definition.context(assignment, 0, durable=nothing_remembered(definition), custom=custom)
+
+
+def call(calls: Calls, run: dict[str, Any], most: int, root: str) -> dict[str, Any]:
+    definition = calls.definition(run["app"], run["action"])
     retry = definition.policy.retry
     try:
         assignment = assignment_of(definition, run)
         payload = definition.reader.read((run["payload"] or "null").encode())
-        context = None
-        if definition.context is not None:
-            context = definition.context(assignment, 0, durable=nothing_remembered(definition), custom=customs.of(app))
+        context = calls.context(definition, assignment, run["app"])
         value = definition.handler(*definition.arguments(payload, assignment, 0, context))
         if definition.is_async:
-            value = runner.run(value)
-        ended = answer(value, definition.encode, retry, 0)
+            value = calls.runner.run(value)
+        ended = calls.answer(value, definition.encode, retry, 0)
     except BaseException as error:
         ended = error
         sys.stderr.write(told(error, root)["traceback"])
     if isinstance(ended, BaseException):
-        judged = failed(0, ended, retry)
+        judged = calls.failed(0, ended, retry)
         error_ = {**told(ended, root), "retryable": judged.retryable, "retry_after": judged.retry_after}
         return {"op": "raised", "error": error_}
-    if isinstance(ended, Trouble):
+    if isinstance(ended, calls.trouble):
         error_ = {"type": ended.type, "message": ended.message, "traceback": ended.traceback, "code": ended.code}
         return {"op": "raised", "error": {**error_, "retryable": ended.retryable, "retry_after": ended.retry_after}}
     if len(ended) > most:
@@ -315,25 +340,59 @@ def is_ours(file: str) -> bool:
     return file == _HERE or file.startswith("<frozen importlib")
 
 
-def receive(line: socket.socket) -> Any:
-    head = exactly(line, _SIZE.size)
-    body = None if head is None else exactly(line, _SIZE.unpack(head)[0])
+def receive(line: Line) -> Any:
+    """The next frame: a run in it has not begun. None: there will be no more."""
+    body = line.body()
     return None if body is None else json.loads(body)
 
 
-def exactly(line: socket.socket, size: int) -> bytearray | None:
-    data = bytearray()
-    while len(data) < size:
-        piece = line.recv(min(size - len(data), 1 << 20))
-        if not piece:
-            return None
-        data += piece
-    return data
+class Line:
+    """Of frames: what lies ready is read at once."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._rest = bytearray()
+        os.set_inheritable(fd, False)  # noqa: FBT003 -- positional only
+
+    def body(self) -> Any:
+        """None: there will be no more."""
+        rest = self._rest
+        while len(rest) < _SIZE.size or len(rest) < _SIZE.size + _SIZE.unpack_from(rest)[0]:
+            piece = self._socket.recv(1 << 18)
+            if not piece:
+                return None
+            rest += piece
+        end = _SIZE.size + _SIZE.unpack_from(rest)[0]
+        body = rest[_SIZE.size : end]
+        del rest[:end]
+        return body
+
+    def send(self, frame: dict[str, Any]) -> None:
+        body = _encoded(frame).encode()
+        self._socket.sendall(_SIZE.pack(len(body)) + body)
 
 
-def send(line: socket.socket, frame: dict[str, Any]) -> None:
-    body = json.dumps(frame).encode()
-    line.sendall(_SIZE.pack(len(body)) + body)
+class Turns:
+    """A byte for each run that lies on the line: it begins, unless the byte is of another round. Who has written ends
+    a round: its host reads that before it gives out new bytes."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._round = 1
+        self._written = [os.dup(1), os.dup(2)]
+        os.set_inheritable(fd, False)  # noqa: FBT003 -- positional only
+
+    def taken(self) -> bool:
+        """Of the run that was just received: from now on it has begun. False: it never will."""
+        return os.read(self._fd, 1) == bytes((self._round,))
+
+    def wrote(self) -> bool:
+        """Something that was written has not been read."""
+        for fd in self._written:
+            if fcntl.ioctl(fd, termios.FIONREAD, _NONE) != _NONE:
+                self._round = self._round % 255 + 1
+                return True
+        return False
 
 
 if __name__ == "__main__":

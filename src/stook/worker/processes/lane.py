@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from stook.core.payload import split_array
 from stook.worker.held import NEVER
 from stook.worker.pace import CLAIM_LIMIT
 from stook.worker.processes.children import STUCK, Children
+from stook.worker.processes.oom import OomKills
 from stook.worker.processes.worker_child import Entry
 from stook.worker.trouble import released
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from stook.core.log import LogLimits
     from stook.worker.held import Held
+    from stook.worker.lanes import Surroundings
     from stook.worker.outbox import Outbox
     from stook.worker.pace import Pace
-    from stook.worker.processes.oom import OomKills
     from stook.worker.processes.reference import Reference
     from stook.worker.processes.worker_child import WorkerChild
     from stook.worker.source import Trouble
@@ -63,6 +64,24 @@ class ProcessLane:
         self._queue: deque[Entry] = deque()
         self._shortest = NEVER
         """The shortest timeout seen, in nanoseconds."""
+
+    @classmethod
+    def of(
+        cls,
+        tasks: dict[str, Reference],
+        count: int,
+        room: Surroundings,
+        *,
+        outbox: Outbox,
+        failed: Callable[[BaseException], None],
+        logs: LogLimits | None,
+    ) -> Self:
+        """As part of a worker."""
+        pace, poke, quiet = room
+        memory = OomKills()
+        return cls(
+            tasks, count, pace=pace, outbox=outbox, memory=memory, poke=poke, quiet=quiet, failed=failed, logs=logs
+        )
 
     @property
     def busy(self) -> int:
@@ -121,6 +140,23 @@ class ProcessLane:
                 self._queue.append(entry)
             else:
                 entry.held.withdraw(entry.offset)
+
+    # --------------------------------------------------------------------------------------------- the children's
+
+    async def start(self) -> None:
+        await self.children.start()
+
+    def shut(self) -> None:
+        self.children.shut()
+
+    def cut(self) -> None:
+        self.children.cut()
+
+    def kill(self) -> None:
+        self.children.kill()
+
+    async def end(self) -> None:
+        await self.children.end()
 
     # ----------------------------------------------------------------------------------------------- handing out
 
