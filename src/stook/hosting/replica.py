@@ -255,6 +255,8 @@ class Replica:
     async def _died(self) -> Died:
         """The line is closed. A process that closes it and lives on is as good as dead."""
         self.spent = True
+        if self._broken is None:  # most are on their way out, and say by themselves how
+            await asyncio.wait({self._launched.exit}, timeout=_LAST_GRACE)
         ended = await self._launched.end(_LAST_GRACE)
         struck = self._broken is None and ended.struck
         return Died(self._broken or how_it_ended(ended, self._limits), struck=struck)
