@@ -62,7 +62,6 @@ PIPELINE_POINTS: Final[dict[str, PipelinePoint]] = {
     "errand": PipelinePoint(run_errands, 1),
     "a later errand": PipelinePoint(run_errands, 3),
     "wake": PipelinePoint(wake_due, 1),
-    "a later wake": PipelinePoint(wake_due, 2),
 }
 
 

@@ -3,49 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 from starlette.routing import compile_path
 
 from stook.core.deployment import Action, App
 from stook.server.dialects.kernel import ROUTES, absent
+from tests.dialects.examples import Known
 from tests.dialects.kernel.rig import events_of, zipped
 
 EXAMPLES = json.loads(Path(__file__).with_name("examples.json").read_text())
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-
-
-class Known:
-    """What stands for `<names>`: the first value seen, from then on that one."""
-
-    def __init__(self, **names):
-        self.names = names
-
-    def into(self, text):
-        return re.sub(r"<(.+?)>", lambda found: self.names[found[1]], text)
-
-    def check(self, wanted, found, where):
-        if isinstance(wanted, dict):
-            assert isinstance(found, dict), where
-            assert set(found) == set(wanted), where
-            for name, one in wanted.items():
-                self.check(one, found[name], f"{where}.{name}")
-        elif isinstance(wanted, list):
-            assert len(found) == len(wanted), where
-            for place, one in enumerate(wanted):
-                self.check(one, found[place], f"{where}[{place}]")
-        elif isinstance(wanted, str) and wanted.startswith("<"):
-            name = wanted[1:-1]
-            assert found, where
-            if name == "time":
-                assert TIME.fullmatch(found), where
-            elif name == "hex":
-                assert re.fullmatch("[0-9a-f]{64}", found), where
-            elif name != "text":
-                assert self.names.setdefault(name, found) == found, where
-        else:
-            assert found == wanted, where
 
 
 def play(kernel, known, example):
