@@ -8,7 +8,7 @@ from stook.core.work import Remember
 from stook.store.script.remember import remember
 from tests.contract.batches import claim_all, send, submit_items, take_one
 from tests.contract.durable import call, event, sleep, step, suspended
-from tests.contract.test_plans import postgres_rows, sqlite_steps
+from tests.contract.test_plans import AS_NEW, postgres_rows, sqlite_steps
 
 WAITING = 8000
 
@@ -94,6 +94,7 @@ async def test_postgresql_looks_at_few_rows(store):
             assert {name: rows for name, rows in looked_at.items() if rows > 50} == {}, f"statistics {statistics}"
     finally:
         await connection.close()
+        await execute(AS_NEW)
 
 
 @pytest.mark.parametrize("where", ["sqlite"], indirect=True)
