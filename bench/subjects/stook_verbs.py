@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from bench.clients import Start
     from stook.engine.source import LocalSource
 
-CALL = MANY[-1][0]
-"""As rows of a queue are what many calls have sent."""
 RESULT = json.dumps(result(row(0))).encode()
 TOMORROW = 86_400.0
 POLLS = 100
@@ -76,22 +74,20 @@ def finishing(ask: Ask, size: int, most: int, *tasks: str) -> Callable[[Start], 
     return client
 
 
-def submit(ask: Ask, n: int, call: int | None, **options: Any) -> None:
-    """As one batch, or by calls of so many, which are a batch each."""
+def submit(ask: Ask, n: int, **options: Any) -> None:
     with App("bench", store=ask.target) as app:
 
         @app.task("noop", **options)
         async def noop_(payload: dict[str, Any]) -> None: ...
 
-        for part in slices(list(noop.rows(n)), call or n):
-            noop_.map(part)
+        noop_.map(noop.rows(n))
     execute(ask, "VACUUM ANALYZE")
 
 
-def finished_by(size: int, *workers: int, call: int | None = None, **options: Any) -> Callable[[Ask], Figures]:
+def finished_by(size: int, *workers: int, **options: Any) -> Callable[[Ask], Figures]:
     def rates(ask: Ask) -> Figures:
         figures: Figures = {}
-        submit(ask, len(workers) * ask.n + BACKLOG, call, **options)
+        submit(ask, len(workers) * ask.n + BACKLOG, **options)
         for clients in workers:
             client = finishing(ask, size, ask.n // clients, "noop")
             figures[f"rate_{clients}"] = rate_of_processes(ask.n, clients, client)
@@ -187,8 +183,7 @@ if __name__ == "__main__":
         {
             "invoke": invoke,
             "invoke_many": invoke_many,
-            "finish_10": finished_by(10, 1, 4, call=CALL),
-            "finish_10_of_one": finished_by(10, 1, 4),
+            "finish_10": finished_by(10, 1, 4),
             "finish_100": finished_by(100, 1),
             "finish_500": finished_by(500, 1, 4),
             "delete_500": finished_by(500, 1, 4, retention=Retention(completed=0)),
