@@ -340,7 +340,16 @@ def test_a_context_that_cannot_be_is_refused_at_the_start(where, context):
 # ----------------------------------------------------------------------------------- making way for a newer program
 
 
-def test_asked_to_make_way_it_stops_gracefully(app, monkeypatch):
+@pytest.mark.parametrize("signs", [1, 4])
+def test_asked_to_make_way_it_stops_gracefully(app, monkeypatch, signs):
+    """At one of its first signs of life, by then it may not even work, or later."""
+    left = iter(range(signs))
+
+    def told(_program):
+        """As `see_program` answers when a newer program waits."""
+        return None if next(left, None) not in (None, signs - 1) else "a newer stook has asked"
+        yield
+
     monkeypatch.setattr("stook.wiring.presence.HEARTBEAT", 0.01)
     monkeypatch.setattr("stook.wiring.presence.see_program", told)
     app.task("any")(lambda: None)
@@ -353,13 +362,6 @@ def test_asked_to_make_way_it_stops_gracefully(app, monkeypatch):
     asyncio.run(main())
     assert made.info.is_stopped
     assert isinstance(made.failure, SchemaTooNew)
-
-
-def told(_program):
-    """As `see_program` answers when a newer program waits."""
-    told.times = getattr(told, "times", 0) + 1
-    return "a newer stook has asked" if told.times > 2 else None
-    yield
 
 
 @pytest.mark.parametrize("seconds", ["x", -1, math.nan])

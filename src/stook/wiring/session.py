@@ -157,6 +157,8 @@ class Session:
             leaving.callback(self.engine.workers.remove, runtime)
             self.presence.told.append(runtime.give_up)
             leaving.callback(self.presence.told.remove, runtime.give_up)
+            if self.presence.asked is not None:  # before anybody here listened
+                runtime.give_up(self.presence.asked)
             yield
 
     @contextlib.asynccontextmanager
